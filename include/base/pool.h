@@ -1,0 +1,34 @@
+/*
+ * pool: objects of one size with a hard limit.
+ *
+ * Grows by slabs up to `limit` objects and never shrinks; a warm pool never calls malloc. Each
+ * object keeps a stable 32-bit index (1..limit), so ids instead of pointers can be stored.
+ * One owner thread.
+ */
+#ifndef RINGFENCE_BASE_POOL_H
+#define RINGFENCE_BASE_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct pool;
+
+int pool_create(size_t object_size, uint32_t limit, struct pool **pool) MUST_CHECK;
+
+/* Zeroed; NULL when the limit is reached or memory is out. */
+void *pool_get(struct pool *pool) MUST_CHECK;
+void pool_put(struct pool *pool, void *object);
+
+/* The index of an object in use, and back. */
+uint32_t pool_index(const struct pool *pool, const void *object);
+void *pool_at(const struct pool *pool, uint32_t index);
+
+uint32_t pool_used(const struct pool *pool);
+uint32_t pool_limit(const struct pool *pool);
+
+/* NULL is allowed. Objects still in use go with it. */
+void pool_destroy(struct pool *pool);
+
+#endif
