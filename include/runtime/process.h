@@ -1,0 +1,36 @@
+/*
+ * process: what a daemon does to itself: signals, privileges, descriptors, service manager.
+ */
+#ifndef RINGFENCE_RUNTIME_PROCESS_H
+#define RINGFENCE_RUNTIME_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "runtime/loop.h"
+
+struct rt_signals;
+
+typedef void rt_signal_fn(void *argument, int signal_number);
+
+/* Blocks the signals (0-terminated) in the calling thread, which must be the first one, and delivers
+ * them through the loop (signalfd). SIGPIPE is ignored. */
+int rt_signals_create(struct rt_loop *loop, const int *signals, rt_signal_fn *received,
+                      void *argument, struct rt_signals **out) MUST_CHECK;
+void rt_signals_destroy(struct rt_signals *signals);
+
+/* Raises RLIMIT_NOFILE to at least `wanted` where allowed; returns what is in force. */
+uint64_t rt_process_raise_descriptors(uint64_t wanted);
+
+/* Gives up root for user[:group], all capabilities but those needed for nothing, sets no-new-privs.
+ * -ENOENT for an unknown user. Each step is checked; a failure leaves the caller to exit. */
+int rt_process_drop_privileges(const char *user, const char *group) MUST_CHECK;
+
+/* sd_notify(3): no effect without NOTIFY_SOCKET. */
+void rt_process_notify(const char *state);
+
+/* Half of WatchdogSec in microseconds, 0 without a watchdog. */
+uint64_t rt_process_watchdog_us(void);
+
+#endif

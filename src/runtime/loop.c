@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+
+struct rt_watch {
+    struct rt_loop *loop;
+    struct event *event;
+    int descriptor;
+    unsigned interest;
+    bool destroyed;
+    rt_ready_fn *ready;
+    void *argument;
+    struct list_link rest; /* in rt_loop.resting once destroyed */
+};
+
+struct rt_loop {
+    struct event_base *base;
+    struct event *alarm; /* bounds the wait of a turn */
+    struct event *stop_event;
+    int stop_descriptor;
+    atomic_bool stopping;
+    uint64_t now_us;
+    struct list_link resting; /* destroyed watches: an event already due may still name them */
+    void (*before_wait)(void *argument, uint64_t *wait_us);
+    rt_turn_fn *after_wait;
+    void *hook_argument;
+    bool woken; /* after_wait has run in this turn */
+};
+
+static void wake_up(struct rt_loop *loop)
+{
+    if (loop->woken)
+        return;
+    loop->woken = true;
+    loop->now_us = clock_monotonic_us();
+    if (loop->after_wait != NULL)
+        loop->after_wait(loop->hook_argument);
+}
+
+static void alarm_fired(evutil_socket_t descriptor, short events, void *argument)
+{
+    (void)descriptor;
+    (void)events;
+    wake_up(argument);
+}
+
+static void stop_ready(evutil_socket_t descriptor, short events, void *argument)
+{
+    uint64_t value;
+    (void)events;
+    if (read(descriptor, &value, sizeof(value)) < 0) {
+        /* Another turn emptied it; the flag is what counts. */
+    }
+    wake_up(argument);
+}
+
+int rt_loop_create(struct rt_loop **loop)
+{
+    int error = -ENOMEM;
+    struct rt_loop *created = calloc(1, sizeof(*created));
+    if (created == NULL)
+        return -ENOMEM;
+    list_init(&created->resting);
+    created->now_us = clock_monotonic_us();
+    created->stop_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (created->stop_descriptor < 0) {
+        error = -errno;
+        goto out;
+    }
+    struct event_config *config = event_config_new();
+    if (config == NULL)
+        goto out;
+    /* Microseconds, not epoll's milliseconds: the timers of a deadline of 20 ms need them. */
+    int set = event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER |
+                                                EVENT_BASE_FLAG_NOLOCK |
+                                                EVENT_BASE_FLAG_NO_CACHE_TIME);
+    created->base = set == 0 ? event_base_new_with_config(config) : NULL;
+    event_config_free(config);
+    if (created->base == NULL)
+        goto out;
+    created->alarm = event_new(created->base, -1, 0, alarm_fired, created);
+    created->stop_event = event_new(created->base, created->stop_descriptor, EV_READ | EV_PERSIST,
+                                    stop_ready, created);
+    if (created->alarm == NULL || created->stop_event == NULL ||
+        event_add(created->stop_event, NULL) != 0)
+        goto out;
+    *loop = created;
+    created = NULL;
+    error = 0;
+out:
+    rt_loop_destroy(created);
+    return error;
+}
+
+struct event_base *rt_loop_base(struct rt_loop *loop)
+{
+    return loop->base;
+}
+
+uint64_t rt_loop_now(const struct rt_loop *loop)
+{
+    return loop->now_us;
+}
+
+uint64_t rt_loop_refresh(struct rt_loop *loop)
+{
+    loop->now_us = clock_monotonic_us();
+    return loop->now_us;
+}
+
+static void watch_ready(evutil_socket_t descriptor, short events, void *argument)
+{
+    struct rt_watch *watch = argument;
+    unsigned ready =
+        (events & EV_READ ? RT_READABLE : 0U) | (events & EV_WRITE ? RT_WRITABLE : 0U);
+    wake_up(watch->loop);
+    if (!watch->destroyed && (ready & watch->interest) != 0)
+        watch->ready(watch->argument, descriptor, ready & watch->interest);
+}
+
+static int arm_watch(struct rt_watch *watch, unsigned interest)
+{
+    short events = (short)((interest & RT_READABLE ? EV_READ : 0) |
+                           (interest & RT_WRITABLE ? EV_WRITE : 0) | EV_PERSIST);
+    event_del(watch->event);
+    watch->interest = interest;
+    if (interest == 0)
+        return 0;
+    if (event_assign(watch->event, watch->loop->base, watch->descriptor, events, watch_ready,
+                     watch) != 0)
+        return -EINVAL;
+    return event_add(watch->event, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+int rt_watch_create(struct rt_loop *loop, int descriptor, unsigned interest, rt_ready_fn *ready,
+                    void *argument, struct rt_watch **watch)
+{
+    struct rt_watch *created = calloc(1, sizeof(*created));
+    if (created == NULL)
+        return -ENOMEM;
+    created->loop = loop;
+    created->descriptor = descriptor;
+    created->ready = ready;
+    created->argument = argument;
+    list_init(&created->rest);
+    created->event =
+        event_new(loop->base, descriptor, EV_READ | EV_PERSIST, watch_ready, created);
+    int error = created->event == NULL ? -ENOMEM : arm_watch(created, interest);
+    if (error != 0) {
+        if (created->event != NULL)
+            event_free(created->event);
+        free(created);
+        return error;
+    }
+    *watch = created;
+    return 0;
+}
+
+int rt_watch_set(struct rt_watch *watch, unsigned interest)
+{
+    return interest == watch->interest ? 0 : arm_watch(watch, interest);
+}
+
+void rt_watch_destroy(struct rt_watch *watch)
+{
+    if (watch == NULL || watch->destroyed)
+        return;
+    event_del(watch->event);
+    watch->destroyed = true;
+    list_append(&watch->loop->resting, &watch->rest);
+}
+
+static void free_resting(struct rt_loop *loop)
+{
+    struct list_link *link;
+    while ((link = list_first(&loop->resting)) != NULL) {
+        struct rt_watch *watch = LIST_ENTRY(link, struct rt_watch, rest);
+        list_remove(link);
+        event_free(watch->event);
+        free(watch);
+    }
+}
+
+void rt_loop_set_hooks(struct rt_loop *loop, void (*before_wait)(void *argument, uint64_t *wait_us),
+                       rt_turn_fn *after_wait, void *argument)
+{
+    loop->before_wait = before_wait;
+    loop->after_wait = after_wait;
+    loop->hook_argument = argument;
+}
+
+int rt_loop_turn(struct rt_loop *loop, uint64_t wait_us)
+{
+    int flags = EVLOOP_ONCE;
+    if (loop->before_wait != NULL)
+        loop->before_wait(loop->hook_argument, &wait_us);
+    if (wait_us == 0) {
+        flags = EVLOOP_NONBLOCK;
+    } else if (wait_us != UINT64_MAX) {
+        struct timeval wait = {(time_t)(wait_us / 1000000), (suseconds_t)(wait_us % 1000000)};
+        if (event_add(loop->alarm, &wait) != 0)
+            return -ENOMEM;
+    }
+    loop->woken = false;
+    int result = event_base_loop(loop->base, flags);
+    wake_up(loop);
+    event_del(loop->alarm);
+    free_resting(loop);
+    return result < 0 ? -EIO : 0;
+}
+
+int rt_loop_run(struct rt_loop *loop)
+{
+    int error = 0;
+    while (error == 0 && !atomic_load_explicit(&loop->stopping, memory_order_acquire))
+        error = rt_loop_turn(loop, UINT64_MAX);
+    return error;
+}
+
+void rt_loop_stop(struct rt_loop *loop)
+{
+    const uint64_t one = 1;
+    atomic_store_explicit(&loop->stopping, true, memory_order_release);
+    if (write(loop->stop_descriptor, &one, sizeof(one)) < 0) {
+        /* EAGAIN only: it is rung already. */
+    }
+}
+
+void rt_loop_destroy(struct rt_loop *loop)
+{
+    if (loop == NULL)
+        return;
+    free_resting(loop);
+    if (loop->alarm != NULL)
+        event_free(loop->alarm);
+    if (loop->stop_event != NULL)
+        event_free(loop->stop_event);
+    if (loop->base != NULL)
+        event_base_free(loop->base);
+    if (loop->stop_descriptor >= 0)
+        close(loop->stop_descriptor);
+    free(loop);
+}
