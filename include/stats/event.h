@@ -1,0 +1,72 @@
+/*
+ * event: one fixed-size binary record per interception or alert, from a worker to the sinks.
+ *
+ * Workers fill a record in place in their own ring and never render text; the sink thread does.
+ */
+#ifndef RINGFENCE_STATS_EVENT_H
+#define RINGFENCE_STATS_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+#define STATS_EVENT_RULES 8
+
+enum stats_event_kind { STATS_EVENT_VERDICT, STATS_EVENT_ALERT };
+
+struct stats_event_rule {
+    uint32_t label; /* of STATS_FAMILY_RULES */
+    int16_t points;
+    bool shadow;
+};
+
+/* Texts are cut to their arrays and terminated; they are raw bytes of peers until encoded. */
+struct stats_event {
+    uint64_t wall_us;
+    uint64_t sequence; /* per worker, with `worker` the unique id within an epoch */
+    uint16_t worker;
+    uint8_t kind;   /* enum stats_event_kind */
+    uint8_t action; /* label of STATS_FAMILY_VERDICTS */
+    uint8_t reason; /* label of STATS_FAMILY_REASONS */
+    uint8_t score;
+    bool degraded;
+    bool would_have; /* shadow or tap: no call was changed */
+    uint16_t code;   /* final response given, 0 when the call went on */
+    uint16_t rule_count;
+    uint32_t trunk_in; /* labels of STATS_FAMILY_TRUNK_CALLS_IN / OUT */
+    uint32_t trunk_out;
+    uint32_t type; /* label of STATS_FAMILY_TYPES */
+    uint32_t screening_ns;
+    struct stats_event_rule rules[STATS_EVENT_RULES];
+    char rules_version[16];
+    char call_id[96];
+    char caller_raw[48];
+    char caller[24];
+    char callee_raw[48];
+    char callee[24];
+    char diverting[24];
+    char caller_country[4];
+    char callee_country[4];
+    char alert[96]; /* STATS_EVENT_ALERT: the text */
+};
+
+/* One per worker: the ring into the sink thread. Producer: that worker. */
+struct stats_event_queue;
+
+int stats_event_queue_create(size_t records, struct stats_event_queue **queue) MUST_CHECK;
+/* A zeroed record to fill, or NULL when the queue is full (the caller counts EVENTS_LOST). */
+struct stats_event *stats_event_begin(struct stats_event_queue *queue) MUST_CHECK;
+void stats_event_commit(struct stats_event_queue *queue);
+/* Consumer: the oldest record, valid until released; NULL when empty. */
+const struct stats_event *stats_event_peek(struct stats_event_queue *queue);
+/* Gives back the record that was peeked. */
+void stats_event_release(struct stats_event_queue *queue);
+void stats_event_queue_destroy(struct stats_event_queue *queue);
+
+/* Copies into one of the fixed arrays, cut (between UTF-8 characters) and terminated; a NUL becomes
+ * a space, so that what stands behind it is not hidden. */
+void stats_event_text(char *array, size_t capacity, struct slice text);
+
+#endif

@@ -1,0 +1,435 @@
+#include "stats/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/random.h"
+#include "stats/catalogue.h"
+#include "stats/json.h"
+
+enum { LINE_FIRST_CAPACITY = 8192, EPOCH_TEXT = 48 };
+
+struct totals {
+    uint64_t counters[STATS_COUNTER_COUNT];
+    struct {
+        uint64_t *labels;
+        uint32_t count;
+        uint32_t capacity;
+    } families[STATS_FAMILY_COUNT];
+    uint64_t buckets[STATS_HISTOGRAM_COUNT][STATS_HISTOGRAM_BUCKETS];
+};
+
+struct stats_stream {
+    struct stats_source source;
+    char epoch[EPOCH_TEXT];
+    char *memory;
+    size_t capacity;
+    uint64_t now_us; /* of the last counts line */
+    uint64_t lines;
+    /* Of the last counts line and of the one being made; they change places when it is done. */
+    struct totals *last;
+    struct totals *current;
+};
+
+/* What a renderer may need; each kind of line uses a part. */
+struct line_request {
+    uint64_t wall_us;
+    uint64_t now_us;
+    uint64_t interval_us;
+    uint64_t missed_counts;
+    uint64_t missed_events;
+    const struct stats_event *event;
+};
+
+typedef void line_fn(const struct stats_stream *stream, struct stats_json *json,
+                     const struct line_request *request);
+
+/* X(quantile, name) */
+#define QUANTILE_TABLE(X) X(0.5, "p50") X(0.99, "p99") X(0.999, "p999")
+
+static const struct {
+    double quantile;
+    const char *name;
+} quantile_rows[] = {
+#define QUANTILE_ROW(quantile, name) {(quantile), (name)},
+    QUANTILE_TABLE(QUANTILE_ROW)
+#undef QUANTILE_ROW
+};
+
+int stats_epoch_create(uint64_t wall_us, struct stats_epoch *epoch)
+{
+    epoch->started_us = wall_us;
+    return random_bytes(&epoch->id, sizeof(epoch->id));
+}
+
+/* ---- totals ------------------------------------------------------------------------------- */
+
+static void totals_destroy(struct totals *totals)
+{
+    if (totals == NULL)
+        return;
+    for (size_t i = 0; i < STATS_FAMILY_COUNT; i++)
+        free(totals->families[i].labels);
+    free(totals);
+}
+
+static int totals_take_family(struct totals *totals, const struct stats_registry *registry,
+                              enum stats_family family)
+{
+    uint32_t count = stats_label_count(registry, family);
+    if (count > totals->families[family].capacity) {
+        uint32_t room = count < 16 ? 16 : count + count / 2;
+        uint64_t *larger = realloc(totals->families[family].labels, room * sizeof(*larger));
+        if (larger == NULL)
+            return -ENOMEM;
+        totals->families[family].labels = larger;
+        totals->families[family].capacity = room;
+    }
+    totals->families[family].count = count;
+    stats_family_totals(registry, family, totals->families[family].labels, count);
+    return 0;
+}
+
+static int totals_take(struct totals *totals, const struct stats_registry *registry)
+{
+    for (size_t i = 0; i < STATS_COUNTER_COUNT; i++)
+        totals->counters[i] = stats_total(registry, (enum stats_counter)i);
+    for (size_t i = 0; i < STATS_FAMILY_COUNT; i++) {
+        int error = totals_take_family(totals, registry, (enum stats_family)i);
+        if (error != 0)
+            return error;
+    }
+    for (size_t i = 0; i < STATS_HISTOGRAM_COUNT; i++)
+        stats_histogram_totals(registry, (enum stats_histogram)i, totals->buckets[i], NULL);
+    return 0;
+}
+
+/* ---- rendering ---------------------------------------------------------------------------- */
+
+/* Renders again into more memory until the line fits. */
+static int render(struct stats_stream *stream, line_fn *fill, const struct line_request *request,
+                  struct slice *line)
+{
+    for (;;) {
+        struct buffer buffer = buffer_over(stream->memory, stream->capacity);
+        struct stats_json json = stats_json_into(&buffer);
+        stats_json_begin_object(&json, NULL);
+        fill(stream, &json, request);
+        stats_json_end_object(&json);
+        buffer_append_char(&buffer, '\n');
+        if (!buffer.overflow) {
+            *line = buffer_slice(&buffer);
+            return 0;
+        }
+        if (stream->capacity >= STATS_STREAM_LINE_MAXIMUM)
+            return ERROR_LIMIT;
+        char *larger = realloc(stream->memory, stream->capacity * 2);
+        if (larger == NULL)
+            return -ENOMEM;
+        stream->memory = larger;
+        stream->capacity *= 2;
+    }
+}
+
+static void render_head(const struct stats_stream *stream, struct stats_json *json,
+                        const char *kind, uint64_t wall_us)
+{
+    stats_json_text(json, "kind", kind);
+    stats_json_uint(json, "schema", STATS_SCHEMA);
+    stats_json_text(json, "epoch", stream->epoch);
+    stats_json_time(json, "time", wall_us);
+}
+
+static void render_hello(const struct stats_stream *stream, struct stats_json *json,
+                         const struct line_request *request)
+{
+    render_head(stream, json, "hello", request->wall_us);
+    stats_json_time(json, "started", stream->source.epoch.started_us);
+    stats_json_text(json, "product", "ringfence");
+    stats_json_text(json, "version", stream->source.version);
+    stats_json_text(json, "node", stream->source.node);
+    stats_json_uint(json, "interval_us", request->interval_us);
+}
+
+static void render_counters(const struct stats_stream *stream, struct stats_json *json)
+{
+    stats_json_begin_object(json, "totals");
+    for (size_t i = 0; i < STATS_COUNTER_COUNT; i++)
+        stats_json_uint(json, stats_counter_row((enum stats_counter)i)->name,
+                        stream->current->counters[i]);
+    stats_json_end_object(json);
+    stats_json_begin_object(json, "deltas");
+    for (size_t i = 0; i < STATS_COUNTER_COUNT; i++)
+        stats_json_uint(json, stats_counter_row((enum stats_counter)i)->name,
+                        stream->current->counters[i] - stream->last->counters[i]);
+    stats_json_end_object(json);
+}
+
+/* Labels that count nothing are left out: a carrier has thousands of rules, and few fire. */
+static void render_family(const struct stats_stream *stream, struct stats_json *json,
+                          enum stats_family family)
+{
+    const struct stats_row *row = stats_family_row(family);
+    const uint64_t *current = stream->current->families[family].labels;
+    const uint64_t *last = stream->last->families[family].labels;
+    uint32_t count = stream->current->families[family].count;
+    uint32_t known = stream->last->families[family].count;
+
+    stats_json_begin_object(json, row->name);
+    stats_json_text(json, "label", row->label);
+    stats_json_begin_object(json, "totals");
+    for (uint32_t i = 0; i < count; i++)
+        if (current[i] > 0)
+            stats_json_uint(json, stats_label_name(stream->source.registry, family, i).data,
+                            current[i]);
+    stats_json_end_object(json);
+    stats_json_begin_object(json, "deltas");
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t before = i < known ? last[i] : 0;
+        if (current[i] > before)
+            stats_json_uint(json, stats_label_name(stream->source.registry, family, i).data,
+                            current[i] - before);
+    }
+    stats_json_end_object(json);
+    stats_json_end_object(json);
+}
+
+static void render_quantiles(struct stats_json *json, const char *key,
+                             const uint64_t buckets[STATS_HISTOGRAM_BUCKETS])
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < STATS_HISTOGRAM_BUCKETS; i++)
+        count += buckets[i];
+    stats_json_begin_object(json, key);
+    stats_json_uint(json, "count", count);
+    for (size_t i = 0; i < sizeof(quantile_rows) / sizeof(quantile_rows[0]); i++)
+        stats_json_uint(json, quantile_rows[i].name,
+                        stats_buckets_quantile(buckets, quantile_rows[i].quantile));
+    stats_json_end_object(json);
+}
+
+static void render_histogram(const struct stats_stream *stream, struct stats_json *json,
+                             enum stats_histogram histogram)
+{
+    uint64_t added[STATS_HISTOGRAM_BUCKETS];
+    for (size_t i = 0; i < STATS_HISTOGRAM_BUCKETS; i++)
+        added[i] = stream->current->buckets[histogram][i] - stream->last->buckets[histogram][i];
+    stats_json_begin_object(json, stats_histogram_row(histogram)->name);
+    render_quantiles(json, "totals", stream->current->buckets[histogram]);
+    render_quantiles(json, "deltas", added);
+    stats_json_end_object(json);
+}
+
+static void render_counts(const struct stats_stream *stream, struct stats_json *json,
+                          const struct line_request *request)
+{
+    render_head(stream, json, "counts", request->wall_us);
+    stats_json_uint(json, "line", stream->lines + 1);
+    stats_json_uint(json, "interval_us", request->now_us - stream->now_us);
+    render_counters(stream, json);
+    stats_json_begin_object(json, "gauges");
+    for (size_t i = 0; i < STATS_GAUGE_COUNT; i++)
+        stats_json_uint(json, stats_gauge_row((enum stats_gauge)i)->name,
+                        stats_gauge_total(stream->source.registry, (enum stats_gauge)i));
+    stats_json_end_object(json);
+    stats_json_begin_object(json, "families");
+    for (size_t i = 0; i < STATS_FAMILY_COUNT; i++)
+        render_family(stream, json, (enum stats_family)i);
+    stats_json_end_object(json);
+    stats_json_begin_object(json, "latency_ns");
+    for (size_t i = 0; i < STATS_HISTOGRAM_COUNT; i++)
+        render_histogram(stream, json, (enum stats_histogram)i);
+    stats_json_end_object(json);
+}
+
+static void render_gap(const struct stats_stream *stream, struct stats_json *json,
+                       const struct line_request *request)
+{
+    render_head(stream, json, "gap", request->wall_us);
+    stats_json_uint(json, "missed", request->missed_counts + request->missed_events);
+    stats_json_uint(json, "missed_counts", request->missed_counts);
+    stats_json_uint(json, "missed_events", request->missed_events);
+}
+
+/* ---- events ------------------------------------------------------------------------------- */
+
+static void render_label(const struct stats_stream *stream, struct stats_json *json,
+                         const char *key, enum stats_family family, uint32_t label)
+{
+    stats_json_slice(json, key, stats_label_name(stream->source.registry, family, label));
+}
+
+/* Label 0 of an event that has no such thing, or whose family was full. */
+static void render_optional_label(const struct stats_stream *stream, struct stats_json *json,
+                                  const char *key, enum stats_family family, uint32_t label)
+{
+    if (label == 0)
+        stats_json_null(json, key);
+    else
+        render_label(stream, json, key, family, label);
+}
+
+/* Empty texts are facts that are not known. */
+static void render_fact(struct stats_json *json, const char *key, const char *text, size_t capacity)
+{
+    struct slice fact = slice_make(text, strnlen(text, capacity));
+    stats_json_slice(json, key, fact.length > 0 ? fact : (struct slice){0});
+}
+
+#define FACT(json, key, array) render_fact((json), (key), (array), sizeof(array))
+
+static void render_party(struct stats_json *json, const char *key, const char raw[48],
+                         const char number[24], const char country[4])
+{
+    stats_json_begin_object(json, key);
+    render_fact(json, "raw", raw, sizeof(((struct stats_event *)0)->caller_raw));
+    render_fact(json, "number", number, sizeof(((struct stats_event *)0)->caller));
+    render_fact(json, "country", country, sizeof(((struct stats_event *)0)->caller_country));
+    stats_json_end_object(json);
+}
+
+static void render_event_rules(const struct stats_stream *stream, struct stats_json *json,
+                               const struct stats_event *event)
+{
+    size_t listed = event->rule_count < STATS_EVENT_RULES ? event->rule_count : STATS_EVENT_RULES;
+    stats_json_uint(json, "rules_fired", event->rule_count);
+    stats_json_begin_array(json, "rules");
+    for (size_t i = 0; i < listed; i++) {
+        stats_json_begin_object(json, NULL);
+        render_label(stream, json, "id", STATS_FAMILY_RULES, event->rules[i].label);
+        stats_json_int(json, "points", event->rules[i].points);
+        stats_json_boolean(json, "shadow", event->rules[i].shadow);
+        stats_json_end_object(json);
+    }
+    stats_json_end_array(json);
+}
+
+static void render_event_id(const struct stats_stream *stream, struct stats_json *json,
+                            const struct stats_event *event)
+{
+    char memory[EPOCH_TEXT + 32];
+    struct buffer id = buffer_over(memory, sizeof(memory));
+    buffer_append_text(&id, stream->epoch);
+    buffer_append_char(&id, '-');
+    buffer_append_uint(&id, event->worker);
+    buffer_append_char(&id, '-');
+    buffer_append_uint(&id, event->sequence);
+    stats_json_slice(json, "id", buffer_slice(&id));
+}
+
+static void render_event(const struct stats_stream *stream, struct stats_json *json,
+                         const struct line_request *request)
+{
+    const struct stats_event *event = request->event;
+    render_head(stream, json, "event", event->wall_us);
+    stats_json_text(json, "event", event->kind == STATS_EVENT_ALERT ? "alert" : "verdict");
+    render_event_id(stream, json, event);
+    stats_json_text(json, "node", stream->source.node);
+    FACT(json, "alert", event->alert);
+    FACT(json, "call_id", event->call_id);
+    render_party(json, "caller", event->caller_raw, event->caller, event->caller_country);
+    render_party(json, "callee", event->callee_raw, event->callee, event->callee_country);
+    FACT(json, "diverting", event->diverting);
+    render_optional_label(stream, json, "trunk_in", STATS_FAMILY_TRUNK_CALLS_IN, event->trunk_in);
+    render_optional_label(stream, json, "trunk_out", STATS_FAMILY_TRUNK_CALLS_OUT, event->trunk_out);
+    render_label(stream, json, "action", STATS_FAMILY_VERDICTS, event->action);
+    render_label(stream, json, "reason", STATS_FAMILY_REASONS, event->reason);
+    render_optional_label(stream, json, "type", STATS_FAMILY_TYPES, event->type);
+    stats_json_uint(json, "score", event->score);
+    stats_json_uint(json, "code", event->code);
+    stats_json_boolean(json, "degraded", event->degraded);
+    stats_json_boolean(json, "would_have", event->would_have);
+    render_event_rules(stream, json, event);
+    FACT(json, "rules_version", event->rules_version);
+    stats_json_uint(json, "screening_ns", event->screening_ns);
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static void write_epoch(struct stats_stream *stream)
+{
+    struct buffer text = buffer_over(stream->epoch, sizeof(stream->epoch) - 1);
+    buffer_append_uint(&text, stream->source.epoch.started_us / 1000000);
+    buffer_append_char(&text, '-');
+    buffer_append_hex(&text, stream->source.epoch.id, 16);
+    stream->epoch[text.length] = '\0';
+}
+
+int stats_stream_create(const struct stats_source *source, uint64_t now_us,
+                        struct stats_stream **stream)
+{
+    int error = -ENOMEM;
+    struct stats_stream *made = calloc(1, sizeof(*made));
+    if (made == NULL)
+        return -ENOMEM;
+    made->source = *source;
+    made->now_us = now_us;
+    write_epoch(made);
+    made->capacity = LINE_FIRST_CAPACITY;
+    made->memory = malloc(made->capacity);
+    made->last = calloc(1, sizeof(*made->last));
+    made->current = calloc(1, sizeof(*made->current));
+    if (made->memory == NULL || made->last == NULL || made->current == NULL)
+        goto out;
+    error = totals_take(made->last, source->registry);
+    if (error != 0)
+        goto out;
+    *stream = made;
+    made = NULL;
+out:
+    stats_stream_destroy(made);
+    return error;
+}
+
+void stats_stream_destroy(struct stats_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    totals_destroy(stream->last);
+    totals_destroy(stream->current);
+    free(stream->memory);
+    free(stream);
+}
+
+int stats_stream_hello(struct stats_stream *stream, uint64_t wall_us, uint64_t interval_us,
+                       struct slice *line)
+{
+    struct line_request request = {.wall_us = wall_us, .interval_us = interval_us};
+    return render(stream, render_hello, &request, line);
+}
+
+int stats_stream_counts(struct stats_stream *stream, uint64_t wall_us, uint64_t now_us,
+                        struct slice *line)
+{
+    struct line_request request = {.wall_us = wall_us, .now_us = now_us};
+    assert(now_us >= stream->now_us);
+    int error = totals_take(stream->current, stream->source.registry);
+    if (error == 0)
+        error = render(stream, render_counts, &request, line);
+    if (error != 0)
+        return error;
+    struct totals *done = stream->current;
+    stream->current = stream->last;
+    stream->last = done;
+    stream->now_us = now_us;
+    stream->lines++;
+    return 0;
+}
+
+int stats_stream_event(struct stats_stream *stream, const struct stats_event *event,
+                       struct slice *line)
+{
+    struct line_request request = {.event = event};
+    return render(stream, render_event, &request, line);
+}
+
+int stats_stream_gap(struct stats_stream *stream, uint64_t wall_us, uint64_t missed_counts,
+                     uint64_t missed_events, struct slice *line)
+{
+    struct line_request request = {
+        .wall_us = wall_us, .missed_counts = missed_counts, .missed_events = missed_events};
+    return render(stream, render_gap, &request, line);
+}
