@@ -1,0 +1,155 @@
+/*
+ * Steering: each message goes to the worker that owns its Call-ID. Rings are single-producer
+ * single-consumer, so every pair of workers has two.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include "message/scan.h"
+#include "transport_int.h"
+
+/* Stands before the bytes of a datagram in a ring. */
+struct handed_over {
+    uint64_t received_us;
+    struct tp_address source;
+    uint16_t listener;
+};
+
+/* A record may take at most a quarter of a ring (base/ring.h), and the largest must fit. */
+enum { RING_BYTES_MINIMUM = 4 * (sizeof(struct handed_over) + TP_DATAGRAM_LIMIT) };
+
+int steering_create(struct tp_group *group)
+{
+    size_t workers = group->settings.workers;
+    size_t bytes = group->settings.ring_bytes;
+    if (bytes < RING_BYTES_MINIMUM)
+        bytes = RING_BYTES_MINIMUM;
+
+    group->rings = calloc(workers * workers, sizeof(struct ring *));
+    group->wakes = calloc(workers, sizeof(struct rt_wake *));
+    if (group->rings == NULL || group->wakes == NULL)
+        return -ENOMEM;
+    int error = 0;
+    for (size_t from = 0; error == 0 && from < workers; from++) {
+        error = rt_wake_create(&group->wakes[from]);
+        for (size_t to = 0; error == 0 && to < workers; to++)
+            if (from != to)
+                error = ring_create(bytes, &group->rings[from * workers + to]);
+    }
+    return error;
+}
+
+void steering_destroy(struct tp_group *group)
+{
+    size_t workers = group->settings.workers;
+    for (size_t i = 0; group->rings != NULL && i < workers * workers; i++)
+        ring_destroy(group->rings[i]);
+    for (size_t i = 0; group->wakes != NULL && i < workers; i++)
+        if (group->wakes[i] != NULL)
+            rt_wake_destroy(group->wakes[i]);
+    free(group->rings);
+    free(group->wakes);
+}
+
+size_t tp_group_owner(const struct tp_group *group, struct slice call_id)
+{
+    uint64_t hash = hash_slice(&group->settings.steering_key, call_id);
+    /* The hash as a fraction of the workers: uniform, without a division. */
+    return (size_t)((__extension__(unsigned __int128) hash * group->settings.workers) >> 64);
+}
+
+static void hand_over(struct tp_worker *worker, size_t owner, const struct tp_packet *packet)
+{
+    struct ring *ring = group_ring(worker->group, worker->index, owner);
+    size_t size = sizeof(struct handed_over) + packet->bytes.length;
+    struct handed_over *record = ring_reserve(ring, size);
+    if (record == NULL) {
+        stats_count(worker->stats, STATS_RING_FULL);
+        return;
+    }
+    *record = (struct handed_over){packet->received_us, packet->source, packet->listener};
+    memcpy(record + 1, packet->bytes.data, packet->bytes.length);
+    ring_commit(ring, size);
+    worker->rung |= UINT64_C(1) << (owner % 64);
+    stats_count(worker->stats, STATS_DATAGRAMS_HANDED_OVER);
+}
+
+void steering_deliver(struct tp_worker *worker, const struct tp_packet *packet)
+{
+    if (worker->group->settings.workers > 1) {
+        struct slice call_id = smsg_peek_call_id(packet->bytes);
+        /* What belongs to no call is answered or dropped by whoever received it. */
+        size_t owner =
+            call_id.data != NULL ? tp_group_owner(worker->group, call_id) : worker->index;
+        if (owner != worker->index) {
+            hand_over(worker, owner, packet);
+            return;
+        }
+    }
+    worker->events.received(worker->argument, packet);
+}
+
+void steering_wake_others(struct tp_worker *worker)
+{
+    if (worker->rung == 0)
+        return;
+    for (size_t i = 0; i < worker->group->settings.workers; i++)
+        if (i != worker->index && (worker->rung >> (i % 64) & 1) != 0)
+            rt_wake_ring(worker->group->wakes[i]);
+    worker->rung = 0;
+}
+
+/* At most a batch from each ring, so that the worker's own sockets get their turn. */
+static size_t take_from(struct tp_worker *worker, struct ring *ring)
+{
+    size_t taken = 0;
+    size_t size;
+    const struct handed_over *record;
+    while (taken < worker->group->settings.batch && (record = ring_peek(ring, &size)) != NULL) {
+        struct tp_packet packet = {
+            .bytes = slice_make((const char *)(record + 1), size - sizeof(*record)),
+            .source = record->source,
+            .listener = record->listener,
+            .received_us = record->received_us,
+        };
+        worker->events.received(worker->argument, &packet);
+        ring_release(ring);
+        taken++;
+    }
+    return taken;
+}
+
+bool tp_worker_take_handed_over(struct tp_worker *worker)
+{
+    size_t taken = 0;
+    for (size_t from = 0; from < worker->group->settings.workers; from++)
+        if (from != worker->index)
+            taken += take_from(worker, group_ring(worker->group, from, worker->index));
+    if (taken > 0)
+        worker_finish_batch(worker, rt_loop_now(worker->loop));
+    return taken > 0;
+}
+
+void tp_worker_before_sleep(struct tp_worker *worker)
+{
+    rt_wake_arm(worker->group->wakes[worker->index]);
+}
+
+void tp_worker_after_sleep(struct tp_worker *worker)
+{
+    rt_wake_disarm(worker->group->wakes[worker->index]);
+}
+
+void steering_rung(void *argument, int descriptor, unsigned ready)
+{
+    (void)ready;
+    struct tp_worker *worker = argument;
+    tp_worker_after_sleep(worker);
+    /* A producer may write only after the sleeper has disarmed; unread, that would keep the
+     * descriptor readable and the loop spinning until the next bell. */
+    eventfd_t count;
+    int already_read = eventfd_read(descriptor, &count);
+    (void)already_read;
+    tp_worker_take_handed_over(worker);
+}

@@ -1,0 +1,92 @@
+/*
+ * transport_int: the group and the worker as the files of this folder see them.
+ *
+ * group.c opens sockets, names.c knows which texts mean us, udp.c receives, steering.c moves
+ * datagrams between workers, send.c sends.
+ */
+#ifndef RINGFENCE_TRANSPORT_TRANSPORT_INT_H
+#define RINGFENCE_TRANSPORT_TRANSPORT_INT_H
+
+#include "base/ring.h"
+#include "runtime/wake.h"
+#include "transport/transport.h"
+
+struct names; /* "host" and port to listener */
+
+int names_create(const struct hash_key *key, struct names **names) MUST_CHECK;
+/* text: "host" or "host:port"; it must outlive the names. The first of equal entries counts. */
+int names_add(struct names *names, struct slice text, uint16_t listener) MUST_CHECK;
+int names_add_address(struct names *names, const struct tp_address *address,
+                      uint16_t listener) MUST_CHECK;
+int names_find(const struct names *names, struct slice host, uint16_t port);
+void names_destroy(struct names *names);
+
+struct tp_group {
+    struct tp_settings settings; /* .listeners is the group's own array */
+    struct names *names;
+    int *sockets;           /* [listener * workers + worker]; -1: not open */
+    struct ring **rings;    /* [from * workers + to]; NULL where from == to */
+    struct rt_wake **wakes; /* [worker] */
+};
+
+static inline int group_socket(const struct tp_group *group, size_t listener, size_t worker)
+{
+    return group->sockets[listener * group->settings.workers + worker];
+}
+
+static inline struct ring *group_ring(const struct tp_group *group, size_t from, size_t to)
+{
+    return group->rings[from * group->settings.workers + to];
+}
+
+int steering_create(struct tp_group *group) MUST_CHECK;
+void steering_destroy(struct tp_group *group);
+
+struct receiver; /* memory that recvmmsg() fills */
+
+int receiver_create(size_t batch, struct receiver **receiver) MUST_CHECK;
+void receiver_destroy(struct receiver *receiver);
+
+struct sender; /* datagrams queued to be sent */
+
+int sender_create(const struct tp_group *group, size_t worker, struct stats_shard *stats,
+                  struct sender **sender) MUST_CHECK;
+void sender_queue(struct sender *sender, uint16_t listener, const struct tp_address *to,
+                  struct slice bytes, uint64_t cookie);
+void sender_flush(struct sender *sender, const struct tp_events *events, void *argument);
+void sender_destroy(struct sender *sender);
+
+/* One socket of a worker. */
+struct endpoint {
+    struct tp_worker *worker;
+    struct rt_watch *watch;
+    uint16_t listener;
+};
+
+struct tp_worker {
+    struct tp_group *group;
+    struct rt_loop *loop;
+    struct stats_shard *stats;
+    struct tp_events events;
+    void *argument;
+    size_t index;
+    struct receiver *receiver;
+    struct sender *sender;
+    struct rt_watch *wake_watch;
+    uint64_t rung; /* bit i: worker i (mod 64) was given something in this batch */
+    struct endpoint endpoints[TP_LISTENER_LIMIT];
+};
+
+/* Ready to read: takes some batches. */
+void udp_ready(void *argument, int descriptor, unsigned ready);
+
+/* To the packet's owner: this worker's events, or the ring to another worker. */
+void steering_deliver(struct tp_worker *worker, const struct tp_packet *packet);
+/* Rings those that were given something by steering_deliver(). */
+void steering_wake_others(struct tp_worker *worker);
+void steering_rung(void *argument, int descriptor, unsigned ready);
+
+/* After a batch: events, and what they sent. */
+void worker_finish_batch(struct tp_worker *worker, uint64_t now_us);
+
+#endif

@@ -1,0 +1,89 @@
+#include "transport/transport.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "transport_int.h"
+
+static int watch_endpoints(struct tp_worker *worker)
+{
+    int error =
+        rt_watch_create(worker->loop, rt_wake_descriptor(worker->group->wakes[worker->index]),
+                        RT_READABLE, steering_rung, worker, &worker->wake_watch);
+    for (size_t i = 0; error == 0 && i < worker->group->settings.listener_count; i++) {
+        struct endpoint *endpoint = &worker->endpoints[i];
+        endpoint->worker = worker;
+        endpoint->listener = (uint16_t)i;
+        error = rt_watch_create(worker->loop, group_socket(worker->group, i, worker->index),
+                                RT_READABLE, udp_ready, endpoint, &endpoint->watch);
+    }
+    return error;
+}
+
+int tp_worker_create(struct tp_group *group, size_t index, struct rt_loop *loop,
+                     struct stats_shard *stats, const struct tp_events *events, void *argument,
+                     struct tp_worker **worker)
+{
+    if (index >= group->settings.workers)
+        return -EINVAL;
+    struct tp_worker *made = calloc(1, sizeof(*made));
+    if (made == NULL)
+        return -ENOMEM;
+    made->group = group;
+    made->index = index;
+    made->loop = loop;
+    made->stats = stats;
+    made->events = *events;
+    made->argument = argument;
+
+    int error = receiver_create(group->settings.batch, &made->receiver);
+    if (error == 0)
+        error = sender_create(group, index, stats, &made->sender);
+    if (error == 0)
+        error = watch_endpoints(made);
+    if (error != 0) {
+        tp_worker_destroy(made);
+        return error;
+    }
+    *worker = made;
+    return 0;
+}
+
+void tp_worker_send(struct tp_worker *worker, uint16_t listener, const struct tp_address *to,
+                    struct slice bytes, uint64_t cookie)
+{
+    sender_queue(worker->sender, listener, to, bytes, cookie);
+}
+
+void tp_worker_flush(struct tp_worker *worker)
+{
+    sender_flush(worker->sender, &worker->events, worker->argument);
+}
+
+void worker_finish_batch(struct tp_worker *worker, uint64_t now_us)
+{
+    steering_wake_others(worker);
+    worker->events.batch_done(worker->argument, now_us);
+    tp_worker_flush(worker);
+}
+
+void tp_worker_pause(struct tp_worker *worker)
+{
+    for (size_t i = 0; i < worker->group->settings.listener_count; i++) {
+        if (worker->endpoints[i].watch != NULL)
+            rt_watch_destroy(worker->endpoints[i].watch);
+        worker->endpoints[i].watch = NULL;
+    }
+}
+
+void tp_worker_destroy(struct tp_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    tp_worker_pause(worker);
+    if (worker->wake_watch != NULL)
+        rt_watch_destroy(worker->wake_watch);
+    receiver_destroy(worker->receiver);
+    sender_destroy(worker->sender);
+    free(worker);
+}
