@@ -1,0 +1,221 @@
+#include "rules/evaluate.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "ruleset_int.h"
+
+static const char *const result_names[] = {
+#define RULE_RESULT_ROW(name, word) [name] = (word),
+    RULE_RESULT_TABLE(RULE_RESULT_ROW)
+#undef RULE_RESULT_ROW
+};
+
+const char *rule_result_name(enum rule_result result)
+{
+    assert((unsigned)result < RULE_RESULT_COUNT);
+    return result_names[result];
+}
+
+int rule_scratch_create(struct rule_scratch **scratch)
+{
+    struct rule_scratch *made = calloc(1, sizeof(*made));
+    if (made == NULL)
+        return -ENOMEM;
+    int error = rule_matcher_create(&made->matcher);
+    if (error != 0) {
+        free(made);
+        return error;
+    }
+    *scratch = made;
+    return 0;
+}
+
+void rule_scratch_destroy(struct rule_scratch *scratch)
+{
+    if (scratch == NULL)
+        return;
+    rule_matcher_destroy(scratch->matcher);
+    free(scratch);
+}
+
+/* What one decision is made of, gathered rule by rule. */
+struct tally {
+    int64_t points;
+    int best_points; /* of type_rule */
+    int32_t type_rule;
+    const struct rule_action *demand; /* the most severe, or an allow */
+    int32_t demand_rule;
+};
+
+struct evaluation {
+    const struct rule_set *set;
+    struct rule_scratch *scratch;
+    const struct rule_inputs *inputs;
+    const struct rule_trace *trace;
+    struct rule_outcome *outcome;
+    struct tally live;
+    struct tally shadow;
+};
+
+static void tally_start(struct tally *tally)
+{
+    *tally = (struct tally){.type_rule = RULE_NONE, .demand_rule = RULE_NONE};
+}
+
+/* An allow is asked for by whoever knows better than the others, so it ends the contest. */
+static bool outdoes(const struct rule_action *action, const struct rule_action *other)
+{
+    if (other == NULL || action->kind == RULE_ALLOW)
+        return other == NULL || other->kind != RULE_ALLOW;
+    return other->kind != RULE_ALLOW && action->kind > other->kind;
+}
+
+static void tally_add(struct tally *tally, const struct rule_entry *entry, uint32_t rule)
+{
+    tally->points += entry->points;
+    if (entry->has_type && entry->points > tally->best_points) {
+        tally->best_points = entry->points;
+        tally->type_rule = (int32_t)rule;
+    }
+    if (entry->action != NULL && outdoes(entry->action, tally->demand)) {
+        tally->demand = entry->action;
+        tally->demand_rule = (int32_t)rule;
+    }
+}
+
+static int clip(int64_t points)
+{
+    return points < 0 ? 0 : points > RULE_SCORE_MAX ? RULE_SCORE_MAX : (int)points;
+}
+
+/* The highest step whose threshold the score reaches; steps are few and sorted. */
+static int32_t step_for(const struct rule_set *set, int score)
+{
+    int32_t reached = RULE_NONE;
+    for (size_t i = 0; i < set->steps.count && rule_set_step(set, i)->at <= score; i++)
+        reached = (int32_t)i;
+    return reached;
+}
+
+static void decide(const struct rule_set *set, const struct tally *tally,
+                   struct rule_decision *decision)
+{
+    decision->score = clip(tally->points);
+    decision->type_rule = tally->type_rule;
+    decision->step = step_for(set, decision->score);
+    decision->action_rule = RULE_NONE;
+    decision->action =
+        decision->step != RULE_NONE ? &rule_set_step(set, (size_t)decision->step)->action : NULL;
+    /* A demanded allow wins against a policy too; that is why it is not compared by outdoes(). */
+    bool stands =
+        tally->demand != NULL && (decision->action == NULL || tally->demand->kind == RULE_ALLOW ||
+                                  tally->demand->kind > decision->action->kind);
+    if (stands) {
+        decision->action = tally->demand;
+        decision->action_rule = tally->demand_rule;
+    }
+}
+
+static void add_fired(struct evaluation *evaluation, const struct rule_entry *entry, uint32_t rule)
+{
+    struct rule_outcome *outcome = evaluation->outcome;
+    bool is_shadow = entry->mode == RULE_SHADOW;
+    tally_add(&evaluation->shadow, entry, rule);
+    if (!is_shadow)
+        tally_add(&evaluation->live, entry, rule);
+    outcome->fired_total++;
+    if (outcome->fired_count < RULE_FIRED_MAX)
+        outcome->fired[outcome->fired_count++] =
+            (struct rule_fired){rule, entry->points, is_shadow};
+}
+
+static void clear_marks(struct rule_scratch *scratch)
+{
+    memset(scratch->unknown_features, 0, sizeof(scratch->unknown_features));
+    scratch->unknown_header = false;
+}
+
+/* The marks that the run of an undecided rule left become part of the outcome. */
+static void add_unknown(struct evaluation *evaluation, uint32_t rule)
+{
+    struct rule_outcome *outcome = evaluation->outcome;
+    for (size_t i = 0; i < RULE_FEATURE_WORDS; i++)
+        outcome->unknown_features[i] |= evaluation->scratch->unknown_features[i];
+    outcome->unknown_header = outcome->unknown_header || evaluation->scratch->unknown_header;
+    outcome->unknown_total++;
+    if (outcome->unknown_count < RULE_UNKNOWN_MAX)
+        outcome->unknown[outcome->unknown_count++] = rule;
+}
+
+static enum rule_result evaluate_rule(struct evaluation *evaluation, const struct rule_entry *entry,
+                                      uint32_t rule, int64_t now_us)
+{
+    if (entry->mode == RULE_OFF)
+        return RULE_IS_OFF;
+    if (now_us >= entry->expires_us)
+        return RULE_EXPIRED;
+    if (now_us < entry->starts_us)
+        return RULE_NOT_STARTED;
+    clear_marks(evaluation->scratch);
+    enum rule_result result = rule_program_run(&evaluation->set->program, entry->span,
+                                               evaluation->inputs, evaluation->scratch);
+    if (result == RULE_TRUE)
+        add_fired(evaluation, entry, rule);
+    else if (result == RULE_UNKNOWN)
+        add_unknown(evaluation, rule);
+    return result;
+}
+
+/* The lists are filled as far as their counts say; clearing them whole would cost more than rules.
+ */
+static void outcome_start(struct rule_outcome *outcome)
+{
+    outcome->fired_count = 0;
+    outcome->fired_total = 0;
+    outcome->unknown_count = 0;
+    outcome->unknown_total = 0;
+    memset(outcome->unknown_features, 0, sizeof(outcome->unknown_features));
+    outcome->unknown_header = false;
+}
+
+static void clear_counts(struct rule_scratch *scratch)
+{
+    scratch->regex_too_long = 0;
+    scratch->regex_limited = 0;
+    scratch->regex_skipped = 0;
+}
+
+void rule_set_evaluate(const struct rule_set *set, struct rule_scratch *scratch,
+                       const struct rule_inputs *inputs, uint64_t wall_us,
+                       const struct rule_trace *trace, struct rule_outcome *outcome)
+{
+    struct evaluation evaluation = {set, scratch, inputs, trace, outcome, {0}, {0}};
+    const struct rule_entry *entries = set->entries.items;
+    const int64_t now_us = wall_us > INT64_MAX ? INT64_MAX : (int64_t)wall_us;
+    tally_start(&evaluation.live);
+    tally_start(&evaluation.shadow);
+    outcome_start(outcome);
+    clear_counts(scratch);
+    for (uint32_t i = 0; i < set->entries.count; i++) {
+        enum rule_result result = evaluate_rule(&evaluation, &entries[i], i, now_us);
+        if (trace != NULL)
+            trace->rule(trace->context, i, result);
+    }
+    outcome->regex_too_long = scratch->regex_too_long;
+    outcome->regex_limited = scratch->regex_limited;
+    outcome->regex_skipped = scratch->regex_skipped;
+    decide(set, &evaluation.live, &outcome->live);
+    decide(set, &evaluation.shadow, &outcome->shadow);
+}
+
+enum rule_result rule_set_test_rule(const struct rule_set *set, struct rule_scratch *scratch,
+                                    const struct rule_inputs *inputs, size_t rule)
+{
+    const struct rule_entry *entries = set->entries.items;
+    assert(rule < set->entries.count);
+    clear_marks(scratch);
+    clear_counts(scratch);
+    return rule_program_run(&set->program, entries[rule].span, inputs, scratch);
+}

@@ -1,0 +1,99 @@
+/*
+ * program: compiled conditions, a stack machine over three-valued values.
+ *
+ * Every condition is a run of operations in one flat array; it leaves one flag on the stack.
+ */
+#ifndef RINGFENCE_RULES_PROGRAM_INT_H
+#define RINGFENCE_RULES_PROGRAM_INT_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "expression_int.h"
+#include "list_int.h"
+#include "regex_int.h"
+#include "rules/evaluate.h"
+#include "rules/value.h"
+#include "vector_int.h"
+
+/*
+ * X(name, function, pops). `pops` values are taken, and one is put, except where a comment says
+ * otherwise. `a` and `b` are the operation's operands; constants are numbered.
+ */
+#define RULE_OPERATION_TABLE(X)                                                      \
+    X(RULE_DO_FEATURE, do_feature, 0)       /* a: feature, b: its type */            \
+    X(RULE_DO_VALUE, do_value, 0)           /* b: constant */                        \
+    X(RULE_DO_HEADER, do_header, 0)         /* b: constant with the name */          \
+    X(RULE_DO_HAS_HEADER, do_has_header, 0) /* the same */                           \
+    X(RULE_DO_KNOWN, do_known, 1)                                                    \
+    X(RULE_DO_NOT, do_not, 1)                                                        \
+    X(RULE_DO_AND, do_and, 2)                                                        \
+    X(RULE_DO_OR, do_or, 2)                                                          \
+    X(RULE_DO_IF_FALSE, do_if_false, 1) /* false: go on at b; the value stays */     \
+    X(RULE_DO_IF_TRUE, do_if_true, 1)   /* true: go on at b; the value stays */      \
+    X(RULE_DO_IF_KNOWN, do_if_known, 1) /* known: go on at b, else drop the value */ \
+    X(RULE_DO_COMPARE, do_compare, 2)   /* a: relation */                            \
+    X(RULE_DO_ANY_OF, do_any_of, 1)     /* a constants from b on */                  \
+    X(RULE_DO_IN_LIST, do_in_list, 1)   /* b: list */                                \
+    X(RULE_DO_STARTS_WITH, do_starts_with, 2)                                        \
+    X(RULE_DO_STARTS_WITH_ANY, do_starts_with_any, 1) /* a constants from b on */    \
+    X(RULE_DO_CONTAINS, do_contains, 2)                                              \
+    X(RULE_DO_CONTAINS_ANY, do_contains_any, 1) /* a constants from b on */          \
+    X(RULE_DO_MATCHES, do_matches, 1)           /* b: regular expression */
+
+enum rule_operation_code {
+#define RULE_OPERATION_ROW(name, function, pops) name,
+    RULE_OPERATION_TABLE(RULE_OPERATION_ROW)
+#undef RULE_OPERATION_ROW
+};
+
+struct rule_operation {
+    uint16_t code; /* enum rule_operation_code */
+    uint16_t a;
+    uint32_t b;
+};
+
+/* What all conditions of a set share. Grows while it is built, then is read only. */
+struct rule_program {
+    struct rule_vector operations;         /* of struct rule_operation */
+    struct rule_vector constants;          /* of struct rule_value */
+    struct rule_vector lists;              /* of const struct rule_list *; not owned */
+    struct rule_vector regexes;            /* of struct rule_regex *; owned */
+    uint64_t features[RULE_FEATURE_WORDS]; /* those that a condition names */
+};
+
+/* One condition in it. */
+struct rule_span {
+    uint32_t first;
+    uint32_t past;
+};
+
+/* Nesting is limited, and no level of it keeps more than three values waiting. */
+enum { RULE_STACK_MAX = 3 * RULE_NESTING_MAX + 8 };
+
+void rule_program_init(struct rule_program *program);
+void rule_program_clear(struct rule_program *program);
+
+/*
+ * Adds a checked condition. Texts of constants are copied into the arena, which must live as long
+ * as the program. ERROR_CONFIG with the fault set (a regular expression is wrong), or -ENOMEM.
+ */
+int rule_program_add(struct rule_program *program, const struct rule_node *root, struct slice text,
+                     struct arena *arena, struct rule_fault *fault,
+                     struct rule_span *span) MUST_CHECK;
+
+/* Working memory; the counts and marks are of one run or several, as the caller resets them. */
+struct rule_scratch {
+    struct rule_value stack[RULE_STACK_MAX];
+    struct rule_matcher *matcher;
+    uint64_t unknown_features[RULE_FEATURE_WORDS]; /* met unknown */
+    bool unknown_header;
+    uint32_t regex_too_long;
+    uint32_t regex_limited;
+    uint32_t regex_skipped;
+};
+
+enum rule_result rule_program_run(const struct rule_program *program, struct rule_span span,
+                                  const struct rule_inputs *inputs, struct rule_scratch *scratch);
+
+#endif
