@@ -1,0 +1,113 @@
+/*
+ * engine: one worker's screening: features, rules, score, verdict. No sockets, no waiting.
+ *
+ * The engine never knows whether a proxy, a tap, a replay or `ringfence explain` feeds it. An input
+ * that has to be fetched makes the verdict pending; whoever feeds the engine fetches it and judges
+ * the same message again with the answer, or, at the deadline, without it.
+ */
+#ifndef RINGFENCE_SCREENING_ENGINE_H
+#define RINGFENCE_SCREENING_ENGINE_H
+
+#include "message/decode.h"
+#include "message/scan.h"
+#include "number/normalise.h"
+#include "reputation/entry.h"
+#include "reputation/store.h"
+#include "rules/evaluate.h"
+#include "screening/feature.h"
+#include "screening/policy.h"
+
+/* X(identifier, key): who decided, in the order of authority of DESIGN section 5. */
+#define SCREEN_AUTHORITY_TABLE(X)           \
+    X(EMERGENCY, "emergency")               \
+    X(PROTECTED_CALLEE, "protected_callee") \
+    X(ALLOW, "allow")                       \
+    X(BLOCK, "block")                       \
+    X(RULES, "rules")                       \
+    X(ON_UNKNOWN, "on_unknown")             \
+    X(NONE, "none")
+
+enum screen_authority {
+#define SCREEN_AUTHORITY_ROW(identifier, key) SCREEN_AUTHORITY_##identifier,
+    SCREEN_AUTHORITY_TABLE(SCREEN_AUTHORITY_ROW)
+#undef SCREEN_AUTHORITY_ROW
+        SCREEN_AUTHORITY_COUNT
+};
+
+const char *screen_authority_text(enum screen_authority authority);
+
+/* What is known of the reputation of a call's numbers. */
+enum screen_reputation {
+    SCREEN_REPUTATION_FIND,    /* read the replica, or make the verdict pending in mode lookup */
+    SCREEN_REPUTATION_GIVEN,   /* `finding` is the answer of a lookup */
+    SCREEN_REPUTATION_MISSING, /* it could not be had in time: the verdict is degraded */
+};
+
+struct screen_input {
+    const struct smsg *message;
+    const struct screen_trunk *trunk;
+    uint64_t wall_us;
+    enum screen_reputation reputation;
+    struct rep_finding finding;
+    const struct rule_trace *trace; /* for explain; else NULL */
+};
+
+/* What was read off the message. */
+struct screen_facts {
+    struct num_number caller;
+    struct num_number callee;
+    struct num_number from;
+    struct num_number asserted;
+    struct num_number diverting;
+    bool asserted_present;
+    bool diverting_present;
+    bool originates;                              /* the trunk originates the caller's number */
+    const struct num_protected_line *caller_line; /* NULL: no protected line */
+    const struct num_protected_line *callee_line;
+};
+
+struct screen_verdict {
+    enum rule_action_kind action;
+    enum screen_authority authority;
+    bool pending;  /* nothing is decided: fetch `lookup_number` and judge again */
+    bool degraded; /* an input was missing by fault */
+    uint8_t score;
+    enum rule_profile profile;        /* block */
+    const struct rule_action *demand; /* divert, limit: of the policy's rules; else NULL */
+    const char *type;                 /* scam type; "" for none */
+    uint32_t type_label;              /* of STATS_FAMILY_TYPES; 0 when not from a rule */
+    uint8_t type_id;                  /* of rep_store_types(); 0 when not from reputation */
+    bool reputation_known;
+    struct rep_finding finding; /* of the caller */
+    bool rules_ran;
+    uint32_t screening_ns;
+};
+
+struct screen_engine;
+
+/* store may be NULL (no reputation: its features are unknown, and verdicts are degraded). */
+int screen_engine_create(struct rep_store *store, struct screen_engine **engine) MUST_CHECK;
+
+/*
+ * Judges an initial INVITE. Returns 0 with *verdict, or what smsg_decode() refuses
+ * (ERROR_DISAGREE, ERROR_MALFORMED, -ENOMEM); an emergency call is decided before decoding.
+ * The policy and the message must stay until the verdict has been used.
+ */
+int screen_judge(struct screen_engine *engine, const struct screen_policy *policy,
+                 const struct screen_input *input, struct screen_verdict *verdict) MUST_CHECK;
+
+/* Of the latest judged call, until the next one. The outcome is valid when rules_ran. */
+const struct screen_facts *screen_engine_facts(const struct screen_engine *engine);
+const struct rule_outcome *screen_engine_outcome(const struct screen_engine *engine);
+const struct smsg_decoded *screen_engine_decoded(const struct screen_engine *engine);
+/* The value of a feature of the latest judged call. */
+const struct rule_value *screen_engine_feature(struct screen_engine *engine,
+                                               enum screen_feature feature);
+
+/* Whether a request is an emergency call, on its raw Request-URI alone. */
+bool screen_is_emergency(const struct smsg *message, const struct screen_trunk *trunk);
+
+/* NULL is allowed. */
+void screen_engine_destroy(struct screen_engine *engine);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "screening/engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "number/emergency.h"
+#include "screening_int.h"
+
+const char *screen_authority_text(enum screen_authority authority)
+{
+    static const char *const keys[] = {
+#define AUTHORITY_ROW(identifier, key) key,
+        SCREEN_AUTHORITY_TABLE(AUTHORITY_ROW)
+#undef AUTHORITY_ROW
+    };
+    return keys[authority];
+}
+
+int screen_engine_create(struct rep_store *store, struct screen_engine **engine)
+{
+    int error = -ENOMEM;
+    struct screen_engine *created = calloc(1, sizeof(*created));
+    if (created == NULL)
+        goto out;
+    created->store = store;
+    error = smsg_decoder_create(&created->decoder);
+    if (error != 0)
+        goto out;
+    error = rule_scratch_create(&created->scratch);
+    if (error != 0)
+        goto out;
+    *engine = created;
+    created = NULL;
+out:
+    screen_engine_destroy(created);
+    return error;
+}
+
+void screen_engine_destroy(struct screen_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    smsg_decoder_destroy(engine->decoder);
+    rule_scratch_destroy(engine->scratch);
+    free(engine);
+}
+
+bool screen_is_emergency(const struct smsg *message, const struct screen_trunk *trunk)
+{
+    struct smsg_uri uri;
+    if (smsg_uri_parse(message->request_uri, &uri) != 0)
+        return false;
+    return num_is_emergency(&trunk->profile, uri.scheme, uri.user, message->request_uri);
+}
+
+static void run_rules(struct screen_engine *engine, struct screen_verdict *verdict)
+{
+    const struct rule_set *rules = screen_policy_rules(engine->policy);
+    const struct rule_inputs inputs = {
+        .context = engine,
+        .fetch = screen_fetch_feature,
+        .fetch_header = screen_fetch_header,
+    };
+    memset(engine->fetched, 0, sizeof(engine->fetched));
+    rule_set_evaluate(rules, engine->scratch, &inputs, engine->input->wall_us, engine->input->trace,
+                      &engine->outcome);
+    verdict->rules_ran = true;
+
+    const struct rule_decision *live = &engine->outcome.live;
+    verdict->score = (uint8_t)live->score;
+    if (live->type_rule != RULE_NONE) {
+        verdict->type = rule_set_rule(rules, (size_t)live->type_rule)->type;
+        verdict->type_label = screen_policy_type_label(engine->policy, (uint32_t)live->type_rule);
+    }
+    if (live->action != NULL) {
+        verdict->authority = SCREEN_AUTHORITY_RULES;
+        verdict->action = live->action->kind;
+        verdict->profile = live->action->profile;
+        verdict->demand = live->action;
+    }
+}
+
+static void decide_by_reputation(struct screen_engine *engine, struct screen_verdict *verdict,
+                                 const struct rep_finding *finding)
+{
+    const struct screen_settings *settings = screen_policy_settings(engine->policy);
+    verdict->authority = SCREEN_AUTHORITY_BLOCK;
+    verdict->action = RULE_BLOCK;
+    verdict->profile = (enum rule_profile)settings->block_with;
+    verdict->score = RULE_SCORE_MAX;
+    verdict->type_id = finding->entry.type;
+    if (engine->store != NULL)
+        verdict->type = rep_names_text(rep_store_types(engine->store), finding->entry.type);
+}
+
+/* DESIGN section 5: protected callee, allow, block, rules; no file can change the order. */
+static void decide(struct screen_engine *engine, struct screen_verdict *verdict)
+{
+    const struct screen_facts *facts = &engine->facts;
+    bool allowed = engine->finding.entry.list == REP_LIST_ALLOW;
+    bool claims = allowed || facts->caller_line != NULL;
+
+    /* Known by name elsewhere, but not at home here: somebody borrows the number. */
+    engine->caller_imitation = facts->caller.imitation || (claims && !facts->originates);
+    if (facts->callee_line != NULL) {
+        verdict->authority = SCREEN_AUTHORITY_PROTECTED_CALLEE;
+        return;
+    }
+    if (claims && facts->originates) {
+        verdict->authority = SCREEN_AUTHORITY_ALLOW;
+        return;
+    }
+    if (engine->finding.entry.list == REP_LIST_BLOCK) {
+        decide_by_reputation(engine, verdict, &engine->finding);
+        return;
+    }
+    if (engine->diverting_finding.entry.list == REP_LIST_BLOCK) {
+        decide_by_reputation(engine, verdict, &engine->diverting_finding);
+        return;
+    }
+    run_rules(engine, verdict);
+    if (verdict->authority == SCREEN_AUTHORITY_NONE && verdict->degraded) {
+        const struct screen_settings *settings = screen_policy_settings(engine->policy);
+        verdict->action = (enum rule_action_kind)settings->on_unknown;
+        verdict->profile = (enum rule_profile)settings->block_with;
+        verdict->authority = SCREEN_AUTHORITY_ON_UNKNOWN;
+    }
+}
+
+int screen_judge(struct screen_engine *engine, const struct screen_policy *policy,
+                 const struct screen_input *input, struct screen_verdict *verdict)
+{
+    uint64_t begun = clock_monotonic_ns();
+    memset(verdict, 0, sizeof(*verdict));
+    memset(&engine->facts, 0, sizeof(engine->facts));
+    memset(engine->fetched, 0, sizeof(engine->fetched));
+    verdict->action = RULE_ALLOW;
+    verdict->authority = SCREEN_AUTHORITY_NONE;
+    verdict->type = "";
+    verdict->finding = rep_finding_none();
+    engine->policy = policy;
+    engine->input = input;
+    engine->finding = rep_finding_none();
+    engine->reputation_known = false;
+    engine->caller_imitation = false;
+
+    /* Before decoding: a header that we cannot read must not cost a life. */
+    bool emergency = screen_is_emergency(input->message, input->trunk);
+    int error = smsg_decode(engine->decoder, input->message, &engine->decoded);
+    if (error == 0) {
+        screen_clockface_set(&engine->clockface, input->wall_us);
+        screen_read_facts(engine);
+    }
+    if (emergency) {
+        verdict->authority = SCREEN_AUTHORITY_EMERGENCY;
+        goto out;
+    }
+    if (error != 0)
+        return error;
+    /* A protected callee passes whatever a lookup would say: nothing to wait for. */
+    bool found = screen_find_reputation(engine, &verdict->degraded);
+    if (!found && engine->facts.callee_line == NULL) {
+        verdict->pending = true;
+        goto out;
+    }
+    verdict->finding = engine->finding;
+    verdict->reputation_known = engine->reputation_known;
+    decide(engine, verdict);
+out:
+    verdict->screening_ns = (uint32_t)(clock_monotonic_ns() - begun);
+    return 0;
+}
+
+const struct screen_facts *screen_engine_facts(const struct screen_engine *engine)
+{
+    return &engine->facts;
+}
+
+const struct rule_outcome *screen_engine_outcome(const struct screen_engine *engine)
+{
+    return &engine->outcome;
+}
+
+const struct smsg_decoded *screen_engine_decoded(const struct screen_engine *engine)
+{
+    return &engine->decoded;
+}
+
+const struct rule_value *screen_engine_feature(struct screen_engine *engine,
+                                               enum screen_feature feature)
+{
+    return screen_fetch_feature(engine, (uint16_t)feature);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "screening_int.h"
+
+static bool read_number(const struct screen_engine *engine, enum num_role role,
+                        const struct smsg_identity *identity, struct num_number *number)
+{
+    return num_normalise(&engine->input->trunk->profile, role, identity->scheme, identity->user,
+                         identity->uri_params, number) == 0;
+}
+
+/* The number that forwarded the call last: the topmost Diversion (RFC 5806), or else the entry of
+ * History-Info before the last (RFC 7044 section 8.1: the last one is the current target). */
+static const struct smsg_identity *diverting_identity(const struct smsg_decoded *decoded)
+{
+    if (decoded->diversion_count > 0)
+        return &decoded->diversion[0];
+    if (decoded->history_count >= 2)
+        return &decoded->history[decoded->history_count - 2];
+    return NULL;
+}
+
+static bool originates(const struct screen_trunk *trunk, const struct num_number *number)
+{
+    uint32_t value;
+    if (trunk->originates == NULL || !number->valid)
+        return false;
+    struct slice digits = slice_make(number->text + 1, (size_t)number->length - 1);
+    return num_trie_find_longest(trunk->originates, digits, &value, NULL);
+}
+
+void screen_read_facts(struct screen_engine *engine)
+{
+    struct screen_facts *facts = &engine->facts;
+    const struct smsg_decoded *decoded = &engine->decoded;
+    const struct num_protected *lines = screen_policy_protected(engine->policy);
+
+    read_number(engine, NUM_CALLEE, &decoded->request_uri, &facts->callee);
+    read_number(engine, NUM_CALLER, &decoded->from, &facts->from);
+    facts->asserted_present = decoded->asserted_count > 0;
+    if (facts->asserted_present)
+        read_number(engine, NUM_CALLER, &decoded->asserted[0], &facts->asserted);
+
+    /* RFC 3325: the asserted identity is the network number, from a trunk that is trusted. */
+    facts->caller =
+        facts->asserted_present && engine->input->trunk->trusted ? facts->asserted : facts->from;
+    const struct smsg_identity *diverting = diverting_identity(decoded);
+    facts->diverting_present = diverting != NULL;
+    if (diverting != NULL)
+        read_number(engine, NUM_CALLER, diverting, &facts->diverting);
+
+    facts->originates = originates(engine->input->trunk, &facts->caller);
+    facts->caller_line = num_protected_find(lines, &facts->caller);
+    facts->callee_line = num_protected_find(lines, &facts->callee);
+}
+
+static void find_one(const struct rep_replica *replica, const struct num_number *number,
+                     uint64_t wall_s, struct rep_finding *finding)
+{
+    uint64_t packed;
+    struct slice digits = slice_make(number->text + 1, (size_t)number->length - 1);
+    if (number->valid && rep_pack_digits(digits, &packed))
+        rep_replica_find(replica, packed, wall_s, finding);
+    else
+        rep_replica_find_raw(replica, slice_make(number->text, number->length), wall_s, finding);
+}
+
+bool screen_find_reputation(struct screen_engine *engine, bool *degraded)
+{
+    const struct screen_input *input = engine->input;
+    engine->finding = rep_finding_none();
+    engine->diverting_finding = rep_finding_none();
+    engine->reputation_known = false;
+
+    if (input->reputation == SCREEN_REPUTATION_GIVEN) {
+        engine->finding = input->finding;
+        engine->reputation_known = true;
+        return true;
+    }
+    if (input->reputation == SCREEN_REPUTATION_MISSING || engine->store == NULL) {
+        *degraded = true;
+        return true;
+    }
+    if (rep_store_mode(engine->store) == REP_MODE_LOOKUP)
+        return false;
+
+    const struct rep_replica *replica = rep_store_replica(engine->store);
+    uint64_t wall_s = input->wall_us / 1000000;
+    find_one(replica, &engine->facts.caller, wall_s, &engine->finding);
+    if (engine->facts.diverting_present)
+        find_one(replica, &engine->facts.diverting, wall_s, &engine->diverting_finding);
+    /* Until a first complete load, "not found" says nothing; what is found still counts. */
+    bool loaded = rep_store_loaded(engine->store);
+    engine->reputation_known = loaded || engine->finding.match != REP_MATCH_NONE;
+    *degraded = !loaded;
+    return true;
+}

@@ -1,0 +1,49 @@
+/*
+ * The state of one judgement, shared by the files of this folder.
+ */
+#ifndef RINGFENCE_SCREENING_INT_H
+#define RINGFENCE_SCREENING_INT_H
+
+#include "screening/engine.h"
+
+/* Local time, computed once a minute: localtime_r() costs more than all rules together. */
+struct screen_clockface {
+    uint64_t minute; /* since 1970, to which the rest belongs; 0: nothing yet */
+    uint8_t local_hour;
+    uint8_t local_minute;
+    uint8_t weekday; /* 0: Monday */
+};
+
+struct screen_engine {
+    struct rep_store *store;
+    struct smsg_decoder *decoder;
+    struct rule_scratch *scratch;
+    struct screen_clockface clockface;
+
+    /* The judgement under way. */
+    const struct screen_policy *policy;
+    const struct screen_input *input;
+    bool reputation_known;
+    bool caller_imitation;
+    struct rep_finding finding;
+    struct rep_finding diverting_finding;
+    struct smsg_decoded decoded;
+    struct screen_facts facts;
+    struct rule_outcome outcome;
+    uint64_t fetched[(SCREEN_FEATURE_COUNT + 63) / 64];
+    struct rule_value values[SCREEN_FEATURE_COUNT];
+};
+
+/* Reads the numbers of a decoded message into engine->facts. */
+void screen_read_facts(struct screen_engine *engine);
+
+/* Finds the reputation of the numbers. False: it has to be fetched first. */
+bool screen_find_reputation(struct screen_engine *engine, bool *degraded);
+
+/* For rule_inputs; context is the engine. */
+const struct rule_value *screen_fetch_feature(void *context, uint16_t feature);
+bool screen_fetch_header(void *context, struct slice name, struct rule_value *value);
+
+void screen_clockface_set(struct screen_clockface *clockface, uint64_t wall_us);
+
+#endif
