@@ -1,0 +1,78 @@
+/*
+ * proxy: one worker's stateful proxy (RFC 3261 section 16) that enforces verdicts.
+ *
+ * Gets every message that its worker owns, finds the trunk, the transaction and the next hop, has
+ * initial INVITEs judged, and sends. Holds stable ids of trunks and calls, never pointers into a
+ * snapshot, so a new snapshot can be adopted between any two messages.
+ */
+#ifndef RINGFENCE_PROXY_PROXY_H
+#define RINGFENCE_PROXY_PROXY_H
+
+#include "call/call.h"
+#include "identity/mark.h"
+#include "proxy/plan.h"
+#include "reputation/lookup.h"
+#include "runtime/wheel.h"
+#include "screening/engine.h"
+#include "screening/limiter.h"
+#include "stats/event.h"
+#include "transaction/transaction.h"
+
+/* What a reload replaces as one. */
+struct proxy_snapshot {
+    const struct proxy_plan *plan;
+    const struct screen_policy *policy;
+    const struct proxy_limits *limits;
+};
+
+/* Labels that code (not configuration) counts by; registered once a process. */
+struct proxy_labels {
+    uint32_t actions[RULE_ACTION_COUNT];
+    uint32_t authorities[SCREEN_AUTHORITY_COUNT];
+    uint32_t malformed[SMSG_BAD_COUNT];
+    uint32_t refused[700]; /* by status */
+};
+
+void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *registry);
+
+/* Everything is borrowed and outlives the proxy. lookup, limiter and events may be NULL. */
+struct proxy_parts {
+    size_t worker;
+    const struct ident_marks *marks;
+    const struct proxy_labels *labels;
+    struct stats_registry *registry; /* for scam types that Redis names */
+    const struct tp_group *group;
+    struct txn_layer *transactions;
+    struct txn_output output; /* for what is sent without a transaction */
+    struct call_table *calls;
+    struct rt_wheel *wheel;
+    struct screen_engine *screening;
+    struct screen_limiter *limiter;
+    struct rep_lookup *lookup;
+    struct stats_shard *stats;
+    struct stats_event_queue *events;
+};
+
+struct proxy;
+
+int proxy_create(const struct proxy_parts *parts, const struct proxy_snapshot *snapshot,
+                 struct proxy **proxy) MUST_CHECK;
+
+/* Between two messages; the old snapshot is not used any more on return. */
+void proxy_adopt(struct proxy *proxy, const struct proxy_snapshot *snapshot);
+
+/* wall minus monotonic time, in microseconds; set at start and once a second. */
+void proxy_set_wall_offset(struct proxy *proxy, int64_t offset_us);
+
+/* New calls get 503 from now on; calls under way go on. */
+void proxy_drain(struct proxy *proxy);
+
+void proxy_receive(struct proxy *proxy, const struct tp_packet *packet);
+
+/* Calls waiting for a pending input. */
+uint32_t proxy_parked(const struct proxy *proxy);
+
+/* Parked and relayed requests are forgotten without a response. NULL is allowed. */
+void proxy_destroy(struct proxy *proxy);
+
+#endif

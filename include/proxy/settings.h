@@ -1,0 +1,85 @@
+/*
+ * settings: the sections of the configuration that say who our neighbours are.
+ */
+#ifndef RINGFENCE_PROXY_SETTINGS_H
+#define RINGFENCE_PROXY_SETTINGS_H
+
+#include "config/address.h"
+#include "config/schema.h"
+
+/* One entry of `listen`. */
+struct proxy_listen_settings {
+    struct conf_address address;
+    struct slice advertise;
+    struct slice network;
+    struct conf_text_list aliases;
+};
+
+/* One rewriting rule of a numbering table; see number/normalise.h. */
+struct proxy_number_rule_settings {
+    struct slice match;
+    struct slice prepend;
+    uint8_t strip;
+    uint8_t min_length;
+    uint8_t max_length;
+    int roles;
+};
+
+/* One entry of `numbering`. */
+struct proxy_numbering_settings {
+    struct slice name;
+    struct conf_object_list rules; /* struct proxy_number_rule_settings */
+};
+
+/* One entry of `trunks`. */
+struct proxy_trunk_settings {
+    struct slice name;
+    struct conf_network_list sources;
+    struct slice network;
+    int origin; /* enum screen_origin */
+    struct slice country;
+    struct slice area_code;
+    struct slice numbering;
+    struct conf_text_list originates;
+    bool trusted;
+    bool open_targets;
+    struct conf_address_list targets;
+};
+
+/* One entry of `routes`. */
+struct proxy_route_settings {
+    struct slice from; /* a trunk's name, or "*" */
+    struct slice prefix;
+    struct slice to;
+};
+
+/* The `limits` section. */
+struct proxy_limits {
+    uint32_t transactions; /* per worker, as all of these */
+    uint32_t lingering;
+    uint32_t per_call;
+    uint32_t per_source;
+    uint64_t message_bytes;
+    uint32_t calls;
+    uint64_t max_call_us;
+    uint64_t timer_c_us;
+    uint32_t emergency_rate; /* calls per second and worker */
+    uint64_t t1_us;
+};
+
+extern const struct conf_section proxy_listen_section;
+extern const struct conf_section proxy_numbering_section;
+extern const struct conf_section proxy_trunk_section;
+extern const struct conf_section proxy_route_section;
+extern const struct conf_section proxy_limits_section;
+
+/* Everything that a plan is made of. */
+struct proxy_settings {
+    struct conf_object_list listeners;
+    struct conf_object_list numberings;
+    struct conf_object_list trunks;
+    struct conf_object_list routes;
+    struct proxy_limits limits;
+};
+
+#endif

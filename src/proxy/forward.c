@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy_int.h"
+
+/* Starts a text in the scratch; end_text() gives it. */
+static size_t begin_text(const struct proxy *proxy)
+{
+    return proxy->scratch.length;
+}
+
+static struct slice end_text(const struct proxy *proxy, size_t begun)
+{
+    return slice_make(proxy->scratch.data + begun, proxy->scratch.length - begun);
+}
+
+/* RFC 3261 section 18.2.1 and RFC 3581: the Via that came in says where it really came from. */
+static void edit_received(struct proxy *proxy, const struct proxy_request *request,
+                          struct smsg_edit *edit)
+{
+    const struct smsg_via *via = &request->message->via;
+    const struct tp_address *source = &request->packet->source;
+    struct tp_address sent_by;
+    bool same =
+        tp_address_from_host(via->host, 0, &sent_by) == 0 && tp_address_same_host(&sent_by, source);
+    if (via->rport_present) {
+        size_t begun = begin_text(proxy);
+        buffer_append_literal(&proxy->scratch, "rport=");
+        buffer_append_uint(&proxy->scratch, source->port);
+        smsg_edit_replace_slice(edit, via->rport, end_text(proxy, begun));
+    }
+    if (same && !via->rport_present && via->received.data == NULL)
+        return;
+    size_t begun = begin_text(proxy);
+    if (via->received.data == NULL)
+        buffer_append_literal(&proxy->scratch, ";received=");
+    tp_address_append_host(&proxy->scratch, source, false);
+    if (via->received.data != NULL)
+        smsg_edit_replace_slice(edit, via->received, end_text(proxy, begun));
+    else
+        smsg_edit_insert(edit, (uint32_t)(slice_past(via->value) - request->message->bytes.data),
+                         end_text(proxy, begun));
+}
+
+static void edit_via(struct proxy *proxy, const struct proxy_path *path,
+                     const char branch[IDENT_BRANCH_LENGTH], struct smsg_edit *edit)
+{
+    size_t begun = begin_text(proxy);
+    buffer_append(&proxy->scratch, proxy->listeners[path->listener].via);
+    buffer_append_bytes(&proxy->scratch, branch, IDENT_BRANCH_LENGTH);
+    buffer_append_literal(&proxy->scratch, "\r\n");
+    smsg_edit_push_header(edit, SMSG_HEADER_VIA, end_text(proxy, begun));
+}
+
+static void edit_max_forwards(struct proxy *proxy, const struct smsg *message,
+                              struct smsg_edit *edit)
+{
+    const struct smsg_header *header = smsg_first(message, SMSG_HEADER_MAX_FORWARDS);
+    if (header == NULL) {
+        smsg_edit_append_header(edit, SLICE("Max-Forwards: 70\r\n"));
+        return;
+    }
+    size_t begun = begin_text(proxy);
+    buffer_append_uint(&proxy->scratch, (uint64_t)message->max_forwards - 1);
+    smsg_edit_replace_slice(edit, smsg_value(message, header), end_text(proxy, begun));
+}
+
+/*
+ * Section 16.6 item 4 and RFC 5658: one value when the request leaves by the listener that it came
+ * in by, else two, the one that the next hop can reach on top.
+ */
+static void edit_record_route(struct proxy *proxy, const struct proxy_request *request,
+                              const struct proxy_path *path, struct smsg_edit *edit)
+{
+    char mark[IDENT_ROUTE_LENGTH];
+    ident_route_write(proxy->parts.marks, request->message->call_id, request->message->from.tag,
+                      request->from->mark, path->to->mark, mark);
+    const uint16_t listeners[2] = {path->listener, request->packet->listener};
+    size_t count = listeners[0] == listeners[1] ? 1 : 2;
+    size_t begun = begin_text(proxy);
+    for (size_t i = 0; i < count; i++) {
+        buffer_append(&proxy->scratch, proxy->listeners[listeners[i]].record_route);
+        buffer_append_bytes(&proxy->scratch, mark, sizeof(mark));
+        buffer_append_literal(&proxy->scratch, ">\r\n");
+    }
+    smsg_edit_push_header(edit, SMSG_HEADER_RECORD_ROUTE, end_text(proxy, begun));
+}
+
+/* Tags are ours to give: those of an untrusted trunk, and older ones, must not pass for ours. */
+static void edit_tags(struct proxy *proxy, const struct proxy_request *request,
+                      const struct proxy_path *path, struct smsg_edit *edit)
+{
+    const struct screen_settings *settings = screen_policy_settings(proxy->snapshot.policy);
+    const struct slice names[3] = {settings->score_header, settings->reason_header,
+                                   settings->type_header};
+    if (!path->strip_tags)
+        return;
+    for (uint16_t i = 0; i < request->message->header_count; i++) {
+        const struct smsg_header *header = &request->message->headers[i];
+        if (header->id != SMSG_HEADER_OTHER)
+            continue;
+        struct slice name = smsg_name(request->message, header);
+        for (size_t j = 0; j < 3; j++) {
+            if (!slice_equal_nocase(name, names[j]))
+                continue;
+            smsg_edit_remove_header(edit, header);
+            stats_count(proxy->parts.stats, STATS_TAG_HEADERS_REMOVED);
+            break;
+        }
+    }
+}
+
+/* The strict-router rewrite of section 16.4 has made the last Route value the Request-URI. */
+static void edit_last_route(const struct smsg *message, struct smsg_edit *edit)
+{
+    const struct smsg_header *last = NULL;
+    const struct smsg_header *header = smsg_first(message, SMSG_HEADER_ROUTE);
+    for (; header != NULL; header = smsg_next(message, header))
+        last = header;
+    if (last == NULL)
+        return;
+    struct slice whole = smsg_value(message, last);
+    struct slice rest = whole;
+    struct slice value, final = whole;
+    unsigned count = 0;
+    for (; smsg_next_value(&rest, &value); count++)
+        final = value;
+    if (count <= 1) {
+        smsg_edit_remove_header(edit, last);
+        return;
+    }
+    /* From the comma before the last value to the end of the line's value. */
+    const char *comma = final.data;
+    while (comma > whole.data && *comma != ',')
+        comma--;
+    smsg_edit_replace_slice(edit, slice_between(comma, slice_past(whole)), SLICE(""));
+}
+
+static void edit_display(const struct smsg *message, struct slice display, struct smsg_edit *edit)
+{
+    const struct smsg_header *from = smsg_first(message, SMSG_HEADER_FROM);
+    struct smsg_address address;
+    if (display.data == NULL || from == NULL ||
+        smsg_address_parse(smsg_value(message, from), &address) != 0)
+        return;
+    if (address.display.data != NULL && address.display.length > 0)
+        smsg_edit_replace_slice(edit, address.display, display);
+    else if (address.uri.data > message->bytes.data && address.uri.data[-1] == '<')
+        smsg_edit_insert(edit, (uint32_t)(address.uri.data - 1 - message->bytes.data), display);
+}
+
+int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *request,
+                          const struct proxy_path *path, char branch[IDENT_BRANCH_LENGTH],
+                          struct slice *bytes)
+{
+    const struct smsg *message = request->message;
+    const struct smsg_header *route = smsg_first(message, SMSG_HEADER_ROUTE);
+    struct slice routes = route != NULL ? smsg_value(message, route) : SLICE("");
+    struct ident_hop hop = proxy_hop(message);
+    ident_branch_write(proxy->parts.marks, &hop, 0,
+                       ident_loop(proxy->parts.marks, message->request_uri, routes), branch);
+
+    struct smsg_edit edit;
+    smsg_edit_begin(&edit, message);
+    if (path->request_uri.data != NULL)
+        smsg_edit_replace_slice(&edit, message->request_uri, path->request_uri);
+    edit_via(proxy, path, branch, &edit);
+    edit_received(proxy, request, &edit);
+    if (path->record_route)
+        edit_record_route(proxy, request, path, &edit);
+    if (path->route_pops > 0)
+        smsg_edit_pop_values(&edit, SMSG_HEADER_ROUTE, path->route_pops);
+    if (path->pop_last_route)
+        edit_last_route(message, &edit);
+    edit_max_forwards(proxy, message, &edit);
+    edit_tags(proxy, request, path, &edit);
+    edit_display(message, path->display, &edit);
+    if (path->extra.length > 0)
+        smsg_edit_append_header(&edit, path->extra);
+    if (proxy->scratch.overflow)
+        return ERROR_LIMIT;
+    struct buffer out = buffer_over(proxy->output, PROXY_OUTPUT_BYTES);
+    int error = smsg_edit_write(&edit, &out);
+    *bytes = buffer_slice(&out);
+    return error;
+}
+
+static void fail_relay(struct proxy *proxy, const struct proxy_request *request,
+                       struct proxy_context *context, uint16_t status)
+{
+    struct call_record *call = call_by_id(proxy->parts.calls, context->call);
+    if (call != NULL && context->initial)
+        call_finish(call, CALL_END_FAILED, status, request->packet->received_us);
+    proxy_respond(proxy, context->server, request->message, status, SLICE(""), SLICE(""),
+                  request->packet->received_us);
+    proxy_context_free(context);
+}
+
+void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
+                 const struct proxy_path *path, struct proxy_context *context)
+{
+    char branch[IDENT_BRANCH_LENGTH];
+    struct slice bytes;
+    const struct smsg *message = request->message;
+    uint64_t now_us = request->packet->received_us;
+    int error = proxy_compose_forward(proxy, request, path, branch, &bytes);
+    if (error != 0) {
+        fail_relay(proxy, request, context, 513);
+        return;
+    }
+    context->trunk_out = path->to->mark;
+    if (path->in_dialog) {
+        struct slice caller_tag = path->reversed ? message->to.tag : message->from.tag;
+        uint32_t trunk_in = path->reversed ? path->to->mark : request->from->mark;
+        struct call_record *call =
+            call_find(proxy->parts.calls, message->call_id, caller_tag, trunk_in);
+        context->call = call != NULL ? call_id_of(call) : 0;
+    }
+    error =
+        txn_client_create(proxy->parts.transactions, (enum smsg_method)message->method, bytes,
+                          slice_make(branch, sizeof(branch)), message->call_id, path->listener,
+                          &path->next_hop, &proxy_client_events, context, now_us, &context->client);
+    if (error != 0) {
+        stats_count(proxy->parts.stats, STATS_TRANSACTIONS_REFUSED);
+        fail_relay(proxy, request, context, 503);
+        return;
+    }
+    if (message->method == SMSG_METHOD_INVITE)
+        rt_timer_set(proxy->parts.wheel, &context->timer, now_us,
+                     proxy->snapshot.limits->timer_c_us);
+}
+
+void proxy_relay_stateless(struct proxy *proxy, const struct proxy_request *request,
+                           const struct proxy_path *path)
+{
+    char branch[IDENT_BRANCH_LENGTH];
+    struct slice bytes;
+    if (proxy_compose_forward(proxy, request, path, branch, &bytes) == 0)
+        proxy_send(proxy, path->listener, &path->next_hop, bytes);
+}

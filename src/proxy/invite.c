@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy_int.h"
+
+#include "base/clock.h"
+
+/* The cap of emergency calls, the only limit that they meet: GCRA with a burst of one second. */
+static bool emergency_passes(struct proxy *proxy, uint64_t now_us)
+{
+    uint64_t spacing = UINT64_C(1000000) / proxy->snapshot.limits->emergency_rate;
+    uint64_t due = proxy->emergency_due_us > now_us ? proxy->emergency_due_us : now_us;
+    if (due - now_us > 1000000 - spacing)
+        return false;
+    proxy->emergency_due_us = due + spacing;
+    return true;
+}
+
+static bool within_rate(struct proxy *proxy, const struct screen_verdict *verdict, uint64_t now_us)
+{
+    const struct rule_action *demand = verdict->demand;
+    const struct screen_facts *facts = screen_engine_facts(proxy->parts.screening);
+    if (proxy->parts.limiter == NULL || demand == NULL)
+        return true;
+    /* The place of the demand tells its rule from others, also across workers and reloads. */
+    struct {
+        uint64_t line;
+        uint64_t column;
+        uint64_t file;
+        uint64_t caller;
+    } key = {demand->place.line, demand->place.column, 0, 0};
+    const struct hash_key *secret = &proxy->parts.marks->tag;
+    key.file = hash_slice(secret, slice_of_text(demand->place.file));
+    if (demand->rate_per == RULE_PER_CALLER)
+        key.caller = hash_slice(secret, slice_make(facts->caller.text, facts->caller.length));
+    return screen_limiter_pass(proxy->parts.limiter, hash_siphash13(secret, &key, sizeof(key)),
+                               demand->rate_count, demand->rate_period_us, now_us);
+}
+
+/* A final answer of our own, with the transaction that repeats it. */
+static void refuse(struct proxy *proxy, const struct proxy_request *request,
+                   struct proxy_context *context, uint16_t status, struct slice reason,
+                   struct slice extra)
+{
+    if (context == NULL)
+        context = proxy_context_create(proxy, request);
+    if (context == NULL)
+        return;
+    proxy_respond(proxy, context->server, request->message, status, reason, extra,
+                  request->packet->received_us);
+    proxy_context_free(context);
+}
+
+static void begin_call(struct proxy *proxy, const struct proxy_request *request,
+                       const struct proxy_path *path, struct proxy_context *context)
+{
+    const struct screen_facts *facts = screen_engine_facts(proxy->parts.screening);
+    const struct smsg *message = request->message;
+    struct call_record *record;
+    context->initial = true;
+    if (call_begin(proxy->parts.calls, message->call_id, message->from.tag, request->from->mark,
+                   facts->caller.packed, facts->callee.packed, request->packet->received_us,
+                   &record) != 0)
+        return;
+    call_set_trunk_out(record, path->to->mark);
+    context->call = call_id_of(record);
+}
+
+/* Lets the call go on by the path. */
+static void let_pass(struct proxy *proxy, const struct proxy_request *request,
+                     struct proxy_path *path, struct proxy_context *context)
+{
+    if (context == NULL) {
+        context = proxy_context_create(proxy, request);
+        if (context == NULL)
+            return;
+        proxy_respond(proxy, context->server, request->message, 100, SLICE(""), SLICE(""),
+                      request->packet->received_us);
+    }
+    begin_call(proxy, request, path, context);
+    stats_count_label(proxy->parts.stats, STATS_FAMILY_TRUNK_CALLS_OUT, path->to->label_out);
+    proxy_relay(proxy, request, path, context);
+}
+
+/* The verdict is there: 0 when the call goes on, or the status that it was refused with. */
+static uint16_t enforce(struct proxy *proxy, const struct proxy_request *request,
+                        const struct screen_verdict *verdict, struct proxy_path *path,
+                        struct proxy_context *context)
+{
+    int status;
+    struct proxy_refusal refusal;
+    uint64_t now_us = request->packet->received_us;
+    switch (verdict->action) {
+    case RULE_BLOCK:
+        refusal = proxy_block(proxy, verdict->profile);
+        refuse(proxy, request, context, refusal.status, refusal.reason, refusal.extra);
+        return refusal.status;
+    case RULE_LIMIT:
+        if (within_rate(proxy, verdict, now_us))
+            break;
+        refuse(proxy, request, context, (uint16_t)verdict->demand->rate_code, SLICE(""), SLICE(""));
+        return (uint16_t)verdict->demand->rate_code;
+    case RULE_DIVERT:
+        status = proxy_divert(proxy, request, verdict, path);
+        if (status == 0)
+            break;
+        refuse(proxy, request, context, (uint16_t)status, SLICE(""), SLICE(""));
+        return (uint16_t)status;
+    case RULE_TAG:
+        proxy_tag(proxy, verdict, path);
+        break;
+    case RULE_ALLOW:
+    case RULE_ACTION_COUNT:
+        break;
+    }
+    let_pass(proxy, request, path, context);
+    return 0;
+}
+
+static void conclude(struct proxy *proxy, const struct proxy_request *request,
+                     const struct screen_verdict *verdict, struct proxy_path *path,
+                     struct proxy_context *context)
+{
+    uint64_t now_us = request->packet->received_us;
+    stats_count(proxy->parts.stats, STATS_CALLS);
+    stats_count_label(proxy->parts.stats, STATS_FAMILY_TRUNK_CALLS_IN, request->from->label_in);
+    if (verdict->authority == SCREEN_AUTHORITY_EMERGENCY) {
+        stats_count(proxy->parts.stats, STATS_EMERGENCY_CALLS);
+        if (!emergency_passes(proxy, now_us)) {
+            proxy_record_verdict(proxy, request, verdict, path->to, 503);
+            refuse(proxy, request, context, 503, SLICE(""), SLICE(""));
+            return;
+        }
+    }
+    uint16_t status = enforce(proxy, request, verdict, path, context);
+    proxy_record_verdict(proxy, request, verdict, path->to, status);
+}
+
+static int judge(struct proxy *proxy, const struct proxy_request *request,
+                 enum screen_reputation reputation, const struct rep_finding *finding,
+                 struct screen_verdict *verdict)
+{
+    struct screen_input input = {
+        .message = request->message,
+        .trunk = &request->from->screen,
+        .wall_us = proxy_wall(proxy, request->packet->received_us),
+        .reputation = reputation,
+        .finding = finding != NULL ? *finding : rep_finding_none(),
+    };
+    int error = screen_judge(proxy->parts.screening, proxy->snapshot.policy, &input, verdict);
+    if (error == 0 && !verdict->pending)
+        stats_record(proxy->parts.stats, STATS_HISTOGRAM_SCREENING, verdict->screening_ns);
+    return error;
+}
+
+/* ---- pending verdicts ---------------------------------------------------------------------- */
+
+/* Judges a parked request again, now with the answer or without. */
+static void resume(struct proxy_context *context, enum screen_reputation reputation,
+                   const struct rep_finding *finding, uint64_t now_us)
+{
+    struct proxy *proxy = context->proxy;
+    struct screen_verdict verdict;
+    struct proxy_path path;
+    /* A copy: the server's own is gone with the final response, before the verdict is recorded. */
+    struct slice bytes = txn_server_request(context->server);
+    memcpy(proxy->resumed, bytes.data, bytes.length);
+    const struct tp_packet packet = {
+        .bytes = slice_make(proxy->resumed, bytes.length),
+        .source = txn_server_source(context->server),
+        .listener = txn_server_listener(context->server),
+        .received_us = now_us,
+    };
+    rt_timer_cancel(proxy->parts.wheel, &context->timer);
+    context->parked = false;
+    proxy->parked--;
+    proxy->scratch = buffer_over(proxy->scratch_memory, sizeof(proxy->scratch_memory));
+    struct proxy_request request = {
+        &proxy->message, &packet,
+        proxy_plan_source(proxy->snapshot.plan, packet.listener, &packet.source)};
+
+    /* A reload may have removed the trunk or its routes while the call waited. */
+    int status = 500;
+    if (request.from != NULL && smsg_scan(&proxy->message, packet.bytes) == 0)
+        status = proxy_find_path(proxy, &request, &path);
+    if (status != 0 || judge(proxy, &request, reputation, finding, &verdict) != 0) {
+        proxy_respond_late(proxy, context->server,
+                           status == 0 || status == PROXY_SILENCE ? 500 : (uint16_t)status, now_us);
+        proxy_context_free(context);
+        return;
+    }
+    conclude(proxy, &request, &verdict, &path, context);
+}
+
+static void lookup_done(void *cookie, int result, const struct rep_finding *finding)
+{
+    struct proxy_context *context = cookie;
+    context->lookup = 0;
+    resume(context, result == 0 ? SCREEN_REPUTATION_GIVEN : SCREEN_REPUTATION_MISSING, finding,
+           clock_monotonic_us());
+}
+
+void proxy_invite_deadline(struct proxy_context *context, uint64_t now_us)
+{
+    rep_lookup_cancel(context->proxy->parts.lookup, context->lookup, true);
+    context->lookup = 0;
+    stats_count(context->proxy->parts.stats, STATS_VERDICTS_DEADLINE);
+    resume(context, SCREEN_REPUTATION_MISSING, NULL, now_us);
+}
+
+void proxy_invite_unpark(struct proxy_context *context)
+{
+    rep_lookup_cancel(context->proxy->parts.lookup, context->lookup, false);
+    context->lookup = 0;
+}
+
+/*
+ * Asks for what is missing. True: the context waits. False: the answer (or that there is none) is
+ * known at once, in *reputation and *finding.
+ */
+static bool park(struct proxy *proxy, const struct proxy_request *request,
+                 enum screen_reputation *reputation, struct rep_finding *finding)
+{
+    const struct screen_settings *settings = screen_policy_settings(proxy->snapshot.policy);
+    const struct num_number *caller = &screen_engine_facts(proxy->parts.screening)->caller;
+    struct slice text = slice_make(caller->text, caller->length);
+    uint64_t now_us = request->packet->received_us;
+    *reputation = SCREEN_REPUTATION_MISSING;
+    if (proxy->parts.lookup == NULL)
+        return false;
+    if (proxy->parked >= settings->parked_limit) {
+        stats_count(proxy->parts.stats, STATS_PARKED_REFUSED);
+        return false;
+    }
+    struct proxy_context *context = proxy_context_create(proxy, request);
+    if (context == NULL)
+        return true; /* refused already */
+    int error = rep_lookup_start(proxy->parts.lookup, caller->valid ? text : SLICE(""),
+                                 caller->valid ? SLICE("") : text, lookup_done, context, finding,
+                                 &context->lookup);
+    proxy_respond(proxy, context->server, request->message, 100, SLICE(""), SLICE(""), now_us);
+    context->parked = true;
+    proxy->parked++;
+    if (error == 0 && context->lookup != 0) {
+        stats_count(proxy->parts.stats, STATS_VERDICTS_PARKED);
+        rt_timer_set(proxy->parts.wheel, &context->timer, now_us, settings->deadline_us);
+        return true;
+    }
+    resume(context, error == 0 ? SCREEN_REPUTATION_GIVEN : SCREEN_REPUTATION_MISSING, finding,
+           now_us);
+    return true;
+}
+
+/* ---- entry --------------------------------------------------------------------------------- */
+
+static void receive_initial(struct proxy *proxy, const struct proxy_request *request,
+                            struct proxy_path *path)
+{
+    struct screen_verdict verdict;
+    struct rep_finding finding = rep_finding_none();
+    enum screen_reputation reputation = SCREEN_REPUTATION_FIND;
+    if (proxy->draining && !screen_is_emergency(request->message, &request->from->screen)) {
+        proxy_reply(proxy, request, 503, SLICE(""), SLICE("Retry-After: 30\r\n"));
+        return;
+    }
+    int error = judge(proxy, request, reputation, NULL, &verdict);
+    if (error == 0 && verdict.pending) {
+        if (park(proxy, request, &reputation, &finding))
+            return;
+        error = judge(proxy, request, reputation, &finding, &verdict);
+    }
+    if (error != 0) {
+        proxy->message.bad = SMSG_BAD_DISAGREE;
+        proxy_refuse_malformed(proxy, request);
+        return;
+    }
+    conclude(proxy, request, &verdict, path, NULL);
+}
+
+void proxy_receive_invite(struct proxy *proxy, const struct proxy_request *request,
+                          const struct proxy_path *path)
+{
+    struct proxy_path mine = *path;
+    if (!path->in_dialog) {
+        receive_initial(proxy, request, &mine);
+        return;
+    }
+    struct proxy_context *context = proxy_context_create(proxy, request);
+    if (context == NULL)
+        return;
+    proxy_respond(proxy, context->server, request->message, 100, SLICE(""), SLICE(""),
+                  request->packet->received_us);
+    proxy_relay(proxy, request, path, context);
+}

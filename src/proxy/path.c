@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy_int.h"
+
+/* A parsed value of Route. */
+struct hop_uri {
+    struct slice text; /* the URI without <> */
+    struct smsg_uri uri;
+    struct slice mark; /* our parameter; data == NULL: none */
+    int listener;      /* ours: its index, else -1 */
+};
+
+struct route_walk {
+    const struct smsg *message;
+    const struct smsg_header *header;
+    struct slice rest;
+};
+
+static bool next_route(struct route_walk *walk, struct slice *value)
+{
+    while (walk->header != NULL) {
+        if (smsg_next_value(&walk->rest, value))
+            return true;
+        walk->header = smsg_next(walk->message, walk->header);
+        if (walk->header != NULL)
+            walk->rest = smsg_value(walk->message, walk->header);
+    }
+    return false;
+}
+
+static struct route_walk walk_routes(const struct smsg *message)
+{
+    struct route_walk walk = {message, smsg_first(message, SMSG_HEADER_ROUTE), SLICE("")};
+    if (walk.header != NULL)
+        walk.rest = smsg_value(message, walk.header);
+    return walk;
+}
+
+static int parse_hop(const struct proxy *proxy, struct slice text, struct hop_uri *hop)
+{
+    hop->text = text;
+    hop->mark = slice_make(NULL, 0);
+    hop->listener = -1;
+    if (smsg_uri_parse(text, &hop->uri) != 0)
+        return ERROR_MALFORMED;
+    if (hop->uri.host.length == 0)
+        return 0;
+    hop->listener = tp_group_find_listener(proxy->parts.group, hop->uri.host, hop->uri.port);
+    struct slice value, whole;
+    if (smsg_param(hop->uri.params, "rf", &value, &whole))
+        hop->mark = value;
+    return 0;
+}
+
+static int parse_route(const struct proxy *proxy, struct slice value, struct hop_uri *hop)
+{
+    struct smsg_address address;
+    if (smsg_address_parse(value, &address) != 0)
+        return ERROR_MALFORMED;
+    return parse_hop(proxy, address.uri, hop);
+}
+
+/* What preprocessing (section 16.4) leaves. */
+struct preprocessed {
+    struct hop_uri request_uri; /* after the strict-router rewrite */
+    struct slice mark;          /* of the Route or Request-URI that was ours */
+    bool next_present;
+    struct hop_uri next; /* the topmost Route value that is not ours */
+};
+
+static int preprocess(struct proxy *proxy, const struct proxy_request *request,
+                      struct proxy_path *path, struct preprocessed *out)
+{
+    const struct smsg *message = request->message;
+    struct slice value, last = slice_make(NULL, 0);
+    unsigned total = 0;
+
+    if (parse_hop(proxy, message->request_uri, &out->request_uri) != 0)
+        return 400;
+    for (struct route_walk walk = walk_routes(message); next_route(&walk, &value); total++)
+        last = value;
+
+    /* A strict router put our Record-Route URI into the Request-URI and the rest behind it. */
+    if (out->request_uri.listener >= 0 && out->request_uri.mark.data != NULL && total > 0) {
+        struct smsg_address address;
+        out->mark = out->request_uri.mark;
+        if (smsg_address_parse(last, &address) != 0 ||
+            parse_hop(proxy, address.uri, &out->request_uri) != 0)
+            return 400;
+        path->request_uri = address.uri;
+        path->pop_last_route = true;
+        total--;
+    }
+    unsigned index = 0;
+    for (struct route_walk walk = walk_routes(message); index < total && next_route(&walk, &value);
+         index++) {
+        struct hop_uri hop;
+        if (parse_route(proxy, value, &hop) != 0)
+            return 400;
+        if (hop.listener < 0) {
+            out->next = hop;
+            out->next_present = true;
+            break;
+        }
+        if (out->mark.data == NULL)
+            out->mark = hop.mark;
+        path->route_pops++;
+    }
+    return 0;
+}
+
+/* A request of a dialog goes where its Route or Request-URI says, within the trunk. */
+static int path_in_dialog(struct proxy *proxy, const struct proxy_request *request,
+                          const struct preprocessed *pre, const struct ident_route *route,
+                          struct proxy_path *path)
+{
+    const struct proxy_plan *plan = proxy->snapshot.plan;
+    const struct proxy_trunk *to =
+        proxy_plan_trunk_by_mark(plan, route->reversed ? route->ingress : route->egress);
+    if (to == NULL) {
+        stats_count(proxy->parts.stats, STATS_NO_ROUTE);
+        return 404; /* the trunk was removed by a reload */
+    }
+    const struct smsg_uri *uri = pre->next_present ? &pre->next.uri : &pre->request_uri.uri;
+    path->to = to;
+    path->in_dialog = true;
+    path->reversed = route->reversed;
+
+    /* A name is resolved by where the trunk is: its target. */
+    uint16_t port = uri->port != 0 ? uri->port : 5060;
+    if (tp_address_from_host(uri->host, port, &path->next_hop) != 0) {
+        const struct tp_address *target =
+            proxy_trunk_target(to, &proxy->parts.marks->steering, request->message->call_id, 0);
+        if (target == NULL) {
+            stats_count(proxy->parts.stats, STATS_NO_ROUTE);
+            return 404;
+        }
+        path->next_hop = *target;
+    } else if (!to->open_targets && !proxy_trunk_owns(to, &path->next_hop)) {
+        stats_count(proxy->parts.stats, STATS_FOREIGN_NEXT_HOP);
+        return 403;
+    }
+    int listener = proxy_trunk_listener(to, &path->next_hop);
+    if (listener < 0)
+        return 500;
+    path->listener = (uint16_t)listener;
+    return 0;
+}
+
+/* A Request-URI that names us is aimed at the target instead, the user part kept. */
+static void retarget(struct proxy *proxy, const struct hop_uri *request_uri,
+                     struct proxy_path *path)
+{
+    if (request_uri->listener < 0)
+        return;
+    struct buffer *scratch = &proxy->scratch;
+    size_t begun = scratch->length;
+    const struct smsg_uri *uri = &request_uri->uri;
+    /* The host stands in the text with brackets when it is IPv6. */
+    const char *host = uri->host.data - (uri->host_is_ipv6 ? 1 : 0);
+    buffer_append(scratch, slice_between(request_uri->text.data, host));
+    tp_address_append(scratch, &path->next_hop);
+    buffer_append(scratch, uri->params);
+    if (uri->headers.length > 0) {
+        buffer_append_char(scratch, '?');
+        buffer_append(scratch, uri->headers);
+    }
+    path->request_uri = slice_make(scratch->data + begun, scratch->length - begun);
+}
+
+int proxy_path_to_trunk(struct proxy *proxy, const struct proxy_request *request,
+                        const struct proxy_trunk *to, struct proxy_path *path)
+{
+    const struct tp_address *target =
+        proxy_trunk_target(to, &proxy->parts.marks->steering, request->message->call_id, 0);
+    if (target == NULL) {
+        stats_count(proxy->parts.stats, STATS_NO_ROUTE);
+        return 404;
+    }
+    path->to = to;
+    path->next_hop = *target;
+    int listener = proxy_trunk_listener(to, target);
+    if (listener < 0)
+        return 500;
+    path->listener = (uint16_t)listener;
+
+    struct hop_uri request_uri;
+    struct slice text =
+        path->request_uri.data != NULL ? path->request_uri : request->message->request_uri;
+    if (parse_hop(proxy, text, &request_uri) != 0)
+        return 400;
+    retarget(proxy, &request_uri, path);
+    return proxy->scratch.overflow ? 513 : 0;
+}
+
+/* Outside a dialog the table of routes decides; a Route that is left must agree with it. */
+static int path_by_table(struct proxy *proxy, const struct proxy_request *request,
+                         const struct preprocessed *pre, struct proxy_path *path)
+{
+    char memory[256];
+    struct slice user = smsg_unescape(pre->request_uri.uri.user, memory, sizeof(memory));
+    const struct proxy_trunk *to =
+        proxy_plan_route(proxy->snapshot.plan, request->from, user.data != NULL ? user : SLICE(""));
+    if (to == NULL) {
+        stats_count(proxy->parts.stats, STATS_NO_ROUTE);
+        return 404;
+    }
+    int status = proxy_path_to_trunk(proxy, request, to, path);
+    if (status != 0 || !pre->next_present)
+        return status;
+    uint16_t port = pre->next.uri.port != 0 ? pre->next.uri.port : 5060;
+    struct tp_address next_hop;
+    if (tp_address_from_host(pre->next.uri.host, port, &next_hop) != 0)
+        return 0;
+    if (!to->open_targets && !proxy_trunk_owns(to, &next_hop)) {
+        stats_count(proxy->parts.stats, STATS_FOREIGN_NEXT_HOP);
+        return 403;
+    }
+    path->next_hop = next_hop;
+    int listener = proxy_trunk_listener(to, &next_hop);
+    if (listener < 0)
+        return 500;
+    path->listener = (uint16_t)listener;
+    return 0;
+}
+
+/*
+ * A peer that ignores Record-Route (RFC 2543, simple test clients) sends the requests of a dialog
+ * without Route. A call that we hold ourselves needs no mark: its record says where it went.
+ */
+static int path_of_known_call(struct proxy *proxy, const struct proxy_request *request,
+                              const struct preprocessed *pre, struct proxy_path *path)
+{
+    const struct smsg *message = request->message;
+    const struct proxy_plan *plan = proxy->snapshot.plan;
+    const struct proxy_trunk *to = NULL;
+    struct call_record *call =
+        call_find(proxy->parts.calls, message->call_id, message->from.tag, request->from->mark);
+    if (call != NULL) {
+        to = proxy_plan_trunk_by_mark(plan, call_summary_of(call).trunk_out);
+    } else if (path_by_table(proxy, request, pre, path) == 0 &&
+               call_find(proxy->parts.calls, message->call_id, message->to.tag, path->to->mark)) {
+        to = path->to;
+        path->reversed = true;
+    }
+    if (to == NULL)
+        return ERROR_NOT_FOUND;
+    int status = proxy_path_to_trunk(proxy, request, to, path);
+    if (status != 0)
+        return status;
+    path->in_dialog = true;
+    /* A Contact of the other side beats the target, when it is the trunk's. */
+    const struct smsg_uri *uri = &pre->request_uri.uri;
+    struct tp_address contact;
+    if (pre->request_uri.listener < 0 &&
+        tp_address_from_host(uri->host, uri->port != 0 ? uri->port : 5060, &contact) == 0 &&
+        proxy_trunk_owns(to, &contact) && proxy_trunk_listener(to, &contact) == path->listener)
+        path->next_hop = contact;
+    return 0;
+}
+
+static bool creates_dialog(uint8_t method)
+{
+    return method == SMSG_METHOD_INVITE || method == SMSG_METHOD_SUBSCRIBE ||
+           method == SMSG_METHOD_REFER;
+}
+
+/* DESIGN section 2: nobody turns us into an open relay by writing a To-tag and a Route. */
+static int path_unverified(struct proxy *proxy, const struct proxy_request *request,
+                           const struct preprocessed *pre, struct proxy_path *path)
+{
+    const struct smsg *message = request->message;
+    bool routed = smsg_first(message, SMSG_HEADER_ROUTE) != NULL || pre->mark.data != NULL;
+    if (!routed) {
+        int status = path_of_known_call(proxy, request, pre, path);
+        if (status != ERROR_NOT_FOUND)
+            return status;
+        path->request_uri = slice_make(NULL, 0);
+    }
+    if (message->method == SMSG_METHOD_ACK || message->method == SMSG_METHOD_CANCEL) {
+        /* Without a Route it can only mean the INVITE of its branch, which the table routed. */
+        if (!routed)
+            return path_by_table(proxy, request, pre, path);
+        stats_count(proxy->parts.stats,
+                    message->method == SMSG_METHOD_ACK ? STATS_STRAY_ACKS : STATS_FORGED_ROUTES);
+        return message->method == SMSG_METHOD_ACK ? PROXY_SILENCE : 403;
+    }
+    stats_count(proxy->parts.stats, STATS_FORGED_ROUTES);
+    if (message->method != SMSG_METHOD_INVITE)
+        return 403;
+    path->record_route = true;
+    return path_by_table(proxy, request, pre, path);
+}
+
+/* Section 16.3 item 4 and RFC 5393: our own branch below, with the same routing inputs. */
+static bool is_loop(const struct proxy *proxy, const struct smsg *message)
+{
+    const struct smsg_header *route = smsg_first(message, SMSG_HEADER_ROUTE);
+    struct slice routes = route != NULL ? smsg_value(message, route) : SLICE("");
+    uint32_t loop = ident_loop(proxy->parts.marks, message->request_uri, routes);
+    const struct smsg_header *via = smsg_first(message, SMSG_HEADER_VIA);
+    for (; via != NULL; via = smsg_next(message, via)) {
+        struct slice rest = smsg_value(message, via);
+        const char *at;
+        while ((at = memmem(rest.data, rest.length, "z9hG4bKrf", 9)) != NULL) {
+            rest = slice_between(at, slice_past(rest));
+            struct slice branch = slice_first(rest, IDENT_BRANCH_LENGTH);
+            if (ident_branch_has_form(branch) && ident_branch_loop(branch) == loop)
+                return true;
+            rest = slice_from(rest, 9);
+        }
+    }
+    return false;
+}
+
+int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
+                    struct proxy_path *path)
+{
+    const struct smsg *message = request->message;
+    struct preprocessed pre;
+    memset(path, 0, sizeof(*path));
+    memset(&pre, 0, sizeof(pre));
+    path->strip_tags = !request->from->screen.trusted;
+    if (is_loop(proxy, message)) {
+        stats_count(proxy->parts.stats, STATS_LOOPS);
+        return 482;
+    }
+    int status = preprocess(proxy, request, path, &pre);
+    if (status != 0)
+        return status;
+    if (message->to.tag.length == 0) {
+        path->record_route = creates_dialog(message->method);
+        return path_by_table(proxy, request, &pre, path);
+    }
+    struct ident_route route;
+    if (pre.mark.data != NULL &&
+        ident_route_verify(proxy->parts.marks, pre.mark, message->call_id, message->from.tag,
+                           message->to.tag, &route) == 0)
+        return path_in_dialog(proxy, request, &pre, &route, path);
+    return path_unverified(proxy, request, &pre, path);
+}

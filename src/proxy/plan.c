@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/plan.h"
+
+#include <stdlib.h>
+
+#include "plan_int.h"
+
+struct tp_address proxy_source_masked(const struct tp_address *address, unsigned bits)
+{
+    struct tp_address masked = {.family = address->family};
+    unsigned whole = bits / 8;
+    memcpy(masked.bytes, address->bytes, whole);
+    if (bits % 8 != 0)
+        masked.bytes[whole] = (uint8_t)(address->bytes[whole] & (0xff00U >> (bits % 8)));
+    return masked;
+}
+
+uint64_t proxy_source_hash(const struct proxy_plan *plan, const struct tp_address *masked,
+                           unsigned bits, uint32_t network_id)
+{
+    struct {
+        struct tp_address address;
+        uint32_t bits;
+        uint32_t network_id;
+    } key = {*masked, bits, network_id};
+    return hash_siphash13(&plan->key, &key, sizeof(key));
+}
+
+bool proxy_source_match(const void *object, const void *key)
+{
+    const struct proxy_source *source = object;
+    const struct proxy_source_key *wanted = key;
+    return source->network.bits == wanted->bits && source->network_id == wanted->network_id &&
+           tp_address_same_host(&source->network.address, wanted->masked);
+}
+
+size_t proxy_plan_trunk_count(const struct proxy_plan *plan)
+{
+    return plan->trunk_count;
+}
+
+const struct proxy_trunk *proxy_plan_trunk(const struct proxy_plan *plan, size_t index)
+{
+    return &plan->trunks[index];
+}
+
+const struct proxy_trunk *proxy_plan_find_trunk(const struct proxy_plan *plan, struct slice name)
+{
+    for (size_t i = 0; i < plan->trunk_count; i++)
+        if (slice_equal(plan->trunks[i].screen.name, name))
+            return &plan->trunks[i];
+    return NULL;
+}
+
+const struct proxy_trunk *proxy_plan_trunk_by_mark(const struct proxy_plan *plan, uint32_t mark)
+{
+    for (size_t i = 0; i < plan->trunk_count; i++)
+        if (plan->trunks[i].mark == mark)
+            return &plan->trunks[i];
+    return NULL;
+}
+
+static const struct proxy_trunk *find_source(const struct proxy_plan *plan, uint32_t network_id,
+                                             const struct tp_address *address)
+{
+    for (size_t i = 0; i < plan->length_count; i++) {
+        if (plan->lengths[i].family != address->family)
+            continue;
+        unsigned bits = plan->lengths[i].bits;
+        struct tp_address masked = proxy_source_masked(address, bits);
+        struct proxy_source_key key = {&masked, bits, network_id};
+        const struct proxy_source *source =
+            hash_table_find(plan->source_table, proxy_source_hash(plan, &masked, bits, network_id),
+                            proxy_source_match, &key);
+        if (source != NULL)
+            return &plan->trunks[source->trunk];
+    }
+    return NULL;
+}
+
+const struct proxy_trunk *proxy_plan_source(const struct proxy_plan *plan, uint16_t listener,
+                                            const struct tp_address *source)
+{
+    return find_source(plan, plan->listener_networks[listener], source);
+}
+
+const struct proxy_trunk *proxy_plan_neighbour(const struct proxy_plan *plan,
+                                               const struct tp_address *address)
+{
+    return find_source(plan, PROXY_ANY_NETWORK, address);
+}
+
+const struct proxy_trunk *proxy_plan_route(const struct proxy_plan *plan,
+                                           const struct proxy_trunk *from, struct slice user)
+{
+    uint32_t index;
+    if (!num_trie_find_longest(from->routes, user, &index, NULL))
+        return NULL;
+    return &plan->trunks[index];
+}
+
+bool proxy_trunk_owns(const struct proxy_trunk *trunk, const struct tp_address *address)
+{
+    for (size_t i = 0; i < trunk->source_count; i++)
+        if (tp_network_contains(&trunk->sources[i], address))
+            return true;
+    for (size_t i = 0; i < trunk->target_count; i++)
+        if (tp_address_same_host(&trunk->targets[i], address))
+            return true;
+    return false;
+}
+
+const struct tp_address *proxy_trunk_target(const struct proxy_trunk *trunk,
+                                            const struct hash_key *key, struct slice call_id,
+                                            unsigned attempt)
+{
+    if (trunk->target_count == 0)
+        return NULL;
+    if (trunk->target_count == 1)
+        return &trunk->targets[0];
+    uint64_t first = hash_slice(key, call_id) % trunk->target_count;
+    return &trunk->targets[(first + attempt) % trunk->target_count];
+}
+
+int proxy_trunk_listener(const struct proxy_trunk *trunk, const struct tp_address *address)
+{
+    return address->family == 4 ? trunk->listener_v4 : trunk->listener_v6;
+}
+
+void proxy_plan_destroy(struct proxy_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    for (size_t i = 0; i < plan->trunk_count; i++) {
+        struct proxy_trunk *trunk = &plan->trunks[i];
+        num_trie_destroy(trunk->routes);
+        num_trie_destroy(trunk->originates);
+        free(trunk->number_rules);
+        free(trunk->sources);
+        free(trunk->targets);
+    }
+    free(plan->trunks);
+    if (plan->source_table != NULL)
+        hash_table_destroy(plan->source_table);
+    free(plan->sources);
+    free(plan);
+}

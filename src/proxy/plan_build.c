@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "plan_int.h"
+#include "rules/ruleset.h"
+
+struct builder {
+    const struct proxy_settings *settings;
+    struct stats_registry *registry;
+    struct conf_report *report;
+    struct proxy_plan *plan;
+    bool failed; /* reported */
+};
+
+#define complain(builder, ...)                                             \
+    do {                                                                   \
+        conf_report_add((builder)->report, CONF_ERROR, NULL, __VA_ARGS__); \
+        (builder)->failed = true;                                          \
+    } while (0)
+
+static const struct proxy_listen_settings *listeners_of(const struct proxy_settings *settings)
+{
+    return settings->listeners.items;
+}
+
+/* Networks are compared by the first listener that names them. UINT32_MAX - 1: by none. */
+static uint32_t network_id(const struct proxy_settings *settings, struct slice name)
+{
+    const struct proxy_listen_settings *listeners = listeners_of(settings);
+    for (size_t i = 0; i < settings->listeners.count; i++)
+        if (slice_equal(listeners[i].network, name))
+            return (uint32_t)i;
+    return PROXY_ANY_NETWORK - 1;
+}
+
+static int16_t find_listener(const struct proxy_settings *settings, struct slice network,
+                             int family)
+{
+    const struct proxy_listen_settings *listeners = listeners_of(settings);
+    for (size_t i = 0; i < settings->listeners.count; i++)
+        if (slice_equal(listeners[i].network, network) &&
+            listeners[i].address.socket.any.sa_family == family)
+            return (int16_t)i;
+    return -1;
+}
+
+/* ---- one trunk --------------------------------------------------------------------------- */
+
+static int copy_number_rules(const struct proxy_numbering_settings *table,
+                             struct proxy_trunk *trunk, uint32_t *count)
+{
+    const struct proxy_number_rule_settings *rules = table->rules.items;
+    trunk->number_rules = calloc(table->rules.count + 1, sizeof(*trunk->number_rules));
+    if (trunk->number_rules == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < table->rules.count; i++)
+        trunk->number_rules[i] = (struct num_rule){
+            .match = rules[i].match.data,
+            .prepend = rules[i].prepend.data,
+            .strip = rules[i].strip,
+            .min_length = rules[i].min_length,
+            .max_length = rules[i].max_length,
+            .roles = (uint8_t)rules[i].roles,
+        };
+    *count = (uint32_t)table->rules.count;
+    return 0;
+}
+
+static int build_numbering(struct builder *b, const struct proxy_trunk_settings *from,
+                           struct proxy_trunk *trunk)
+{
+    const struct proxy_numbering_settings *tables = b->settings->numberings.items;
+    const struct proxy_numbering_settings *table = NULL;
+    uint32_t count = 0;
+    for (size_t i = 0; i < b->settings->numberings.count && table == NULL; i++)
+        if (slice_equal(tables[i].name, from->numbering))
+            table = &tables[i];
+    if (table == NULL && from->numbering.length > 0)
+        complain(b, "trunk \"%.*s\": numbering \"%.*s\" is not a table of `numbering`",
+                 SLICE_ARGS(from->name), SLICE_ARGS(from->numbering));
+    if (table != NULL && copy_number_rules(table, trunk, &count) != 0)
+        return -ENOMEM;
+
+    int error = num_profile_init(&trunk->screen.profile, from->country, from->area_code,
+                                 trunk->number_rules, count);
+    if (error == ERROR_NOT_FOUND)
+        complain(b, "trunk \"%.*s\": country \"%.*s\" is not an ISO 3166 code",
+                 SLICE_ARGS(from->name), SLICE_ARGS(from->country));
+    else if (error != 0)
+        complain(b, "trunk \"%.*s\": area_code \"%.*s\" is not one of %.*s", SLICE_ARGS(from->name),
+                 SLICE_ARGS(from->area_code), SLICE_ARGS(from->country));
+    return 0;
+}
+
+static int build_originates(struct builder *b, const struct proxy_trunk_settings *from,
+                            struct proxy_trunk *trunk)
+{
+    if (from->originates.count == 0)
+        return 0;
+    int error = num_trie_create(&trunk->originates);
+    for (size_t i = 0; i < from->originates.count && error == 0; i++) {
+        struct slice prefix = from->originates.items[i];
+        uint64_t packed;
+        if (!num_pack(prefix, &packed)) {
+            complain(b, "trunk \"%.*s\": originates \"%.*s\" is not a prefix like +8610",
+                     SLICE_ARGS(from->name), SLICE_ARGS(prefix));
+            continue;
+        }
+        error = num_trie_insert(trunk->originates,
+                                slice_from(prefix, prefix.data[0] == '+' ? 1 : 0), 1);
+    }
+    if (error == 0)
+        error = num_trie_seal(trunk->originates);
+    trunk->screen.originates = trunk->originates;
+    return error;
+}
+
+static int build_addresses(struct builder *b, const struct proxy_trunk_settings *from,
+                           struct proxy_trunk *trunk)
+{
+    trunk->sources = calloc(from->sources.count + 1, sizeof(*trunk->sources));
+    trunk->targets = calloc(from->targets.count + 1, sizeof(*trunk->targets));
+    if (trunk->sources == NULL || trunk->targets == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < from->sources.count; i++) {
+        const struct conf_network *network = &from->sources.items[i];
+        struct tp_network *source = &trunk->sources[i];
+        memcpy(source->address.bytes, network->address, network->is_ipv6 ? 16 : 4);
+        source->address.family = network->is_ipv6 ? 6 : 4;
+        source->bits = network->bits;
+    }
+    trunk->source_count = from->sources.count;
+    for (size_t i = 0; i < from->targets.count; i++) {
+        int error =
+            tp_address_from_sockaddr(&from->targets.items[i].socket.any, &trunk->targets[i]);
+        if (error != 0)
+            return error;
+        if (proxy_trunk_listener(trunk, &trunk->targets[i]) < 0)
+            complain(b,
+                     "trunk \"%.*s\": no listen address in network \"%.*s\" can reach a "
+                     "target of IPv%d",
+                     SLICE_ARGS(from->name), SLICE_ARGS(from->network), trunk->targets[i].family);
+    }
+    trunk->target_count = from->targets.count;
+    return 0;
+}
+
+static void label_trunk(struct builder *b, struct proxy_trunk *trunk)
+{
+    struct slice name = trunk->screen.name;
+    if (b->registry == NULL)
+        return;
+    trunk->label_in = stats_label(b->registry, STATS_FAMILY_TRUNK_CALLS_IN, name);
+    trunk->label_out = stats_label(b->registry, STATS_FAMILY_TRUNK_CALLS_OUT, name);
+    trunk->label_blocked = stats_label(b->registry, STATS_FAMILY_TRUNK_BLOCKED, name);
+    trunk->label_answered = stats_label(b->registry, STATS_FAMILY_TRUNK_ANSWERED, name);
+}
+
+static int build_trunk(struct builder *b, const struct proxy_trunk_settings *from,
+                       struct proxy_trunk *trunk)
+{
+    trunk->screen.name = from->name;
+    trunk->screen.country = from->country;
+    trunk->screen.origin = (enum screen_origin)from->origin;
+    trunk->screen.trusted = from->trusted;
+    trunk->open_targets = from->open_targets;
+    trunk->network = from->network;
+    trunk->mark = ident_trunk(from->name);
+    trunk->listener_v4 = find_listener(b->settings, from->network, AF_INET);
+    trunk->listener_v6 = find_listener(b->settings, from->network, AF_INET6);
+    label_trunk(b, trunk);
+    if (trunk->listener_v4 < 0 && trunk->listener_v6 < 0)
+        complain(b, "trunk \"%.*s\": no listen address stands in network \"%.*s\"",
+                 SLICE_ARGS(from->name), SLICE_ARGS(from->network));
+    int error = build_numbering(b, from, trunk);
+    if (error == 0)
+        error = build_originates(b, from, trunk);
+    if (error == 0)
+        error = build_addresses(b, from, trunk);
+    return error;
+}
+
+/* ---- sources ----------------------------------------------------------------------------- */
+
+static int add_source(struct builder *b, struct proxy_source *source)
+{
+    struct proxy_plan *plan = b->plan;
+    struct proxy_source_key key = {&source->network.address, source->network.bits,
+                                   source->network_id};
+    uint64_t hash =
+        proxy_source_hash(plan, &source->network.address, source->network.bits, source->network_id);
+    const struct proxy_source *other =
+        hash_table_find(plan->source_table, hash, proxy_source_match, &key);
+    if (other == NULL)
+        return hash_table_insert(plan->source_table, hash, source);
+    if (other->trunk != source->trunk && source->network_id != PROXY_ANY_NETWORK) {
+        char text[TP_ADDRESS_TEXT];
+        struct buffer buffer = buffer_over(text, sizeof(text));
+        tp_address_append_host(&buffer, &source->network.address, false);
+        complain(b, "trunks \"%.*s\" and \"%.*s\" both have the source %.*s/%u",
+                 SLICE_ARGS(plan->trunks[other->trunk].screen.name),
+                 SLICE_ARGS(plan->trunks[source->trunk].screen.name), (int)buffer.length, text,
+                 source->network.bits);
+    }
+    return 0;
+}
+
+static int note_length(struct builder *b, uint8_t family, uint8_t bits)
+{
+    struct proxy_plan *plan = b->plan;
+    size_t at = 0;
+    for (; at < plan->length_count && plan->lengths[at].bits >= bits; at++)
+        if (plan->lengths[at].bits == bits && plan->lengths[at].family == family)
+            return 0;
+    if (plan->length_count == PROXY_SOURCE_LENGTHS) {
+        complain(b, "the trunks' sources have more than %d different prefix lengths",
+                 PROXY_SOURCE_LENGTHS);
+        return ERROR_CONFIG;
+    }
+    memmove(&plan->lengths[at + 1], &plan->lengths[at],
+            (plan->length_count - at) * sizeof(plan->lengths[0]));
+    plan->lengths[at].family = family;
+    plan->lengths[at].bits = bits;
+    plan->length_count++;
+    return 0;
+}
+
+static int build_sources(struct builder *b)
+{
+    struct proxy_plan *plan = b->plan;
+    size_t total = 0;
+    for (size_t i = 0; i < plan->trunk_count; i++)
+        total += plan->trunks[i].source_count;
+    /* Each stands twice: on its trunk's network, and on any. */
+    plan->sources = calloc(2 * total + 1, sizeof(*plan->sources));
+    if (plan->sources == NULL)
+        return -ENOMEM;
+    int error = hash_table_create(4 * total + 16, &plan->source_table);
+    for (size_t i = 0; i < plan->trunk_count && error == 0; i++) {
+        const struct proxy_trunk *trunk = &plan->trunks[i];
+        for (size_t j = 0; j < trunk->source_count && error == 0; j++) {
+            struct proxy_source *pair = &plan->sources[plan->source_count];
+            plan->source_count += 2;
+            pair[0] = (struct proxy_source){
+                .network = trunk->sources[j],
+                .network_id = network_id(b->settings, trunk->network),
+                .trunk = (uint32_t)i,
+            };
+            pair[1] = pair[0];
+            pair[1].network_id = PROXY_ANY_NETWORK;
+            error = note_length(b, trunk->sources[j].address.family, trunk->sources[j].bits);
+            if (error == 0)
+                error = add_source(b, &pair[0]);
+            if (error == 0)
+                error = add_source(b, &pair[1]);
+        }
+    }
+    return error;
+}
+
+/* ---- routes ------------------------------------------------------------------------------ */
+
+static int find_index(const struct proxy_plan *plan, struct slice name)
+{
+    const struct proxy_trunk *trunk = proxy_plan_find_trunk(plan, name);
+    return trunk == NULL ? -1 : (int)(trunk - plan->trunks);
+}
+
+/* A later insert of the same prefix counts, so the routes from anywhere go in first. */
+static int add_routes(struct builder *b, struct proxy_trunk *trunk, bool from_anywhere)
+{
+    const struct proxy_route_settings *routes = b->settings->routes.items;
+    for (size_t i = 0; i < b->settings->routes.count; i++) {
+        const struct proxy_route_settings *route = &routes[i];
+        bool anywhere = slice_equal(route->from, SLICE("*"));
+        if (anywhere != from_anywhere ||
+            (!anywhere && !slice_equal(route->from, trunk->screen.name)))
+            continue;
+        int to = find_index(b->plan, route->to);
+        if (to < 0)
+            continue;
+        int error = num_trie_insert(trunk->routes, route->prefix, (uint32_t)to);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+static void check_routes(struct builder *b)
+{
+    const struct proxy_route_settings *routes = b->settings->routes.items;
+    for (size_t i = 0; i < b->settings->routes.count; i++) {
+        const struct proxy_route_settings *route = &routes[i];
+        int to = find_index(b->plan, route->to);
+        if (to < 0)
+            complain(b, "route %zu: to \"%.*s\" is not a trunk", i + 1, SLICE_ARGS(route->to));
+        else if (b->plan->trunks[to].target_count == 0)
+            complain(b, "route %zu: trunk \"%.*s\" has no targets", i + 1, SLICE_ARGS(route->to));
+        if (!slice_equal(route->from, SLICE("*")) && find_index(b->plan, route->from) < 0)
+            complain(b, "route %zu: from \"%.*s\" is neither a trunk nor *", i + 1,
+                     SLICE_ARGS(route->from));
+    }
+}
+
+static int build_routes(struct builder *b)
+{
+    check_routes(b);
+    for (size_t i = 0; i < b->plan->trunk_count; i++) {
+        struct proxy_trunk *trunk = &b->plan->trunks[i];
+        int error = num_trie_create(&trunk->routes);
+        if (error == 0)
+            error = add_routes(b, trunk, true);
+        if (error == 0)
+            error = add_routes(b, trunk, false);
+        if (error == 0)
+            error = num_trie_seal(trunk->routes);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+/* ---- rules ------------------------------------------------------------------------------- */
+
+static void check_target(struct builder *b, const struct rule_action *action)
+{
+    if (action == NULL || action->kind != RULE_DIVERT || action->target_kind != RULE_TARGET_TRUNK)
+        return;
+    const struct proxy_trunk *trunk = proxy_plan_find_trunk(b->plan, slice_of_text(action->target));
+    if (trunk != NULL && trunk->target_count > 0)
+        return;
+    const struct conf_place place = {
+        .file = slice_of_text(action->target_place.file),
+        .line = action->target_place.line,
+        .column = action->target_place.column,
+    };
+    conf_report_add(b->report, CONF_ERROR, &place, "divert to \"%s\": no trunk of that name %s",
+                    action->target, trunk == NULL ? "is configured" : "has targets");
+    conf_report_expect(b->report, "the name of a trunk with targets, or a sip: URI");
+    b->failed = true;
+}
+
+static void check_rules(struct builder *b, const struct rule_set *rules)
+{
+    for (size_t i = 0; i < rule_set_count(rules); i++)
+        check_target(b, rule_set_rule(rules, i)->action);
+    for (size_t i = 0; i < rule_set_step_count(rules); i++)
+        check_target(b, &rule_set_step(rules, i)->action);
+}
+
+static int build(struct builder *b, const struct rule_set *rules)
+{
+    struct proxy_plan *plan = b->plan;
+    const struct proxy_trunk_settings *trunks = b->settings->trunks.items;
+    size_t count = b->settings->trunks.count;
+    if (count > PROXY_TRUNK_LIMIT) {
+        complain(b, "%zu trunks are configured; at most %d are possible", count, PROXY_TRUNK_LIMIT);
+        return ERROR_CONFIG;
+    }
+    plan->trunks = calloc(count + 1, sizeof(*plan->trunks));
+    if (plan->trunks == NULL)
+        return -ENOMEM;
+    int error = random_bytes(&plan->key, sizeof(plan->key));
+    for (size_t i = 0; i < count && error == 0; i++) {
+        plan->trunk_count = i + 1;
+        error = build_trunk(b, &trunks[i], &plan->trunks[i]);
+    }
+    for (size_t i = 0; i < b->settings->listeners.count && i < TP_LISTENER_LIMIT; i++)
+        plan->listener_networks[i] = network_id(b->settings, listeners_of(b->settings)[i].network);
+    if (error == 0)
+        error = build_sources(b);
+    if (error == 0)
+        error = build_routes(b);
+    if (error == 0)
+        check_rules(b, rules);
+    return error;
+}
+
+int proxy_plan_create(const struct proxy_settings *settings, const struct rule_set *rules,
+                      struct stats_registry *registry, struct conf_report *report,
+                      struct proxy_plan **plan)
+{
+    struct builder b = {settings, registry, report, calloc(1, sizeof(struct proxy_plan)), false};
+    if (b.plan == NULL)
+        return -ENOMEM;
+    int error = build(&b, rules);
+    if (error == 0 && b.failed)
+        error = ERROR_CONFIG;
+    if (error == 0)
+        *plan = b.plan;
+    else
+        proxy_plan_destroy(b.plan);
+    return error;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/proxy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proxy_int.h"
+
+/* What requests of each method are allowed at ourselves, for OPTIONS. */
+static const char options_extra[] =
+    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE\r\n"
+    "Accept: application/sdp\r\n";
+
+void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *registry)
+{
+    memset(labels, 0, sizeof(*labels));
+    for (unsigned i = 0; i < RULE_ACTION_COUNT; i++)
+        labels->actions[i] = stats_label(registry, STATS_FAMILY_VERDICTS,
+                                         slice_of_text(rule_action_name((enum rule_action_kind)i)));
+    for (unsigned i = 0; i < SCREEN_AUTHORITY_COUNT; i++)
+        labels->authorities[i] =
+            stats_label(registry, STATS_FAMILY_REASONS,
+                        slice_of_text(screen_authority_text((enum screen_authority)i)));
+    for (unsigned i = 0; i < SMSG_BAD_COUNT; i++)
+        labels->malformed[i] =
+            stats_label(registry, STATS_FAMILY_MALFORMED, slice_of_text(smsg_bad_rows[i].key));
+    static const uint16_t refusals[] = {200, 400, 403, 404, 408, 416, 420, 480, 481, 482,
+                                        483, 486, 487, 500, 501, 503, 505, 513, 603, 608};
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        char text[8];
+        snprintf(text, sizeof(text), "%u", refusals[i]);
+        labels->refused[refusals[i]] =
+            stats_label(registry, STATS_FAMILY_REFUSED, slice_of_text(text));
+    }
+}
+
+static void compose_listener(const struct tp_listener_settings *settings,
+                             struct proxy_listener *listener)
+{
+    char host_memory[300];
+    struct buffer host = buffer_over(host_memory, sizeof(host_memory));
+    if (settings->advertise.length > 0)
+        buffer_append(&host, settings->advertise);
+    else
+        tp_address_append(&host, &settings->address);
+
+    struct buffer text = buffer_over(listener->memory, sizeof(listener->memory));
+    buffer_append_literal(&text, "Via: SIP/2.0/UDP ");
+    buffer_append(&text, buffer_slice(&host));
+    buffer_append_literal(&text, ";rport;branch=");
+    listener->via = buffer_slice(&text);
+    size_t begun = text.length;
+    buffer_append_literal(&text, "Record-Route: <sip:");
+    buffer_append(&text, buffer_slice(&host));
+    buffer_append_literal(&text, ";lr;rf=");
+    listener->record_route = slice_make(text.data + begun, text.length - begun);
+    /* The configuration bounds advertise to 255 bytes. */
+    assert(!text.overflow);
+}
+
+int proxy_create(const struct proxy_parts *parts, const struct proxy_snapshot *snapshot,
+                 struct proxy **proxy)
+{
+    int error = -ENOMEM;
+    size_t listeners = tp_group_listener_count(parts->group);
+    struct proxy *created = calloc(1, sizeof(*created));
+    if (created == NULL)
+        goto out;
+    created->parts = *parts;
+    created->snapshot = *snapshot;
+    created->output = malloc(PROXY_OUTPUT_BYTES);
+    created->listeners = calloc(listeners, sizeof(*created->listeners));
+    created->resumed = malloc(TP_DATAGRAM_LIMIT);
+    if (created->output == NULL || created->resumed == NULL || created->listeners == NULL)
+        goto out;
+    for (size_t i = 0; i < listeners; i++)
+        compose_listener(tp_group_listener(parts->group, i), &created->listeners[i]);
+    error = pool_create(sizeof(struct proxy_context), snapshot->limits->transactions,
+                        &created->contexts);
+    if (error != 0)
+        goto out;
+    *proxy = created;
+    created = NULL;
+out:
+    proxy_destroy(created);
+    return error;
+}
+
+void proxy_destroy(struct proxy *proxy)
+{
+    if (proxy == NULL)
+        return;
+    pool_destroy(proxy->contexts);
+    free(proxy->listeners);
+    free(proxy->output);
+    free(proxy->resumed);
+    free(proxy);
+}
+
+void proxy_adopt(struct proxy *proxy, const struct proxy_snapshot *snapshot)
+{
+    proxy->snapshot = *snapshot;
+}
+
+void proxy_set_wall_offset(struct proxy *proxy, int64_t offset_us)
+{
+    proxy->wall_offset_us = offset_us;
+}
+
+uint64_t proxy_wall(const struct proxy *proxy, uint64_t now_us)
+{
+    return now_us + (uint64_t)proxy->wall_offset_us;
+}
+
+void proxy_drain(struct proxy *proxy)
+{
+    proxy->draining = true;
+}
+
+uint32_t proxy_parked(const struct proxy *proxy)
+{
+    return proxy->parked;
+}
+
+struct ident_hop proxy_hop(const struct smsg *message)
+{
+    return (struct ident_hop){
+        .branch = message->via.branch,
+        .host = message->via.host,
+        .port = message->via.port,
+        .call_id = message->call_id,
+        .from_tag = message->from.tag,
+        .cseq = message->cseq,
+    };
+}
+
+void proxy_send(struct proxy *proxy, uint16_t listener, const struct tp_address *to,
+                struct slice bytes)
+{
+    proxy->parts.output.send(proxy->parts.output.argument, listener, to, bytes, 0);
+}
+
+struct proxy_context *proxy_context_create(struct proxy *proxy, const struct proxy_request *request)
+{
+    struct proxy_context *context = pool_get(proxy->contexts);
+    if (context != NULL) {
+        context->proxy = proxy;
+        context->received_us = request->packet->received_us;
+        context->method = request->message->method;
+        rt_timer_init(&context->timer, proxy_timer_fired);
+        if (txn_server_create(proxy->parts.transactions, request->message, request->packet,
+                              request->from->label_in, context, &context->server) == 0)
+            return context;
+        proxy_context_free(context);
+    }
+    stats_count(proxy->parts.stats, STATS_TRANSACTIONS_REFUSED);
+    proxy_reply(proxy, request, 503, SLICE(""), SLICE(""));
+    return NULL;
+}
+
+void proxy_context_free(struct proxy_context *context)
+{
+    struct proxy *proxy = context->proxy;
+    rt_timer_cancel(proxy->parts.wheel, &context->timer);
+    if (context->parked)
+        proxy->parked--;
+    pool_put(proxy->contexts, context);
+}
+
+/* Section 16.3: what is refused whatever it asks for. 0: it may pass. */
+static uint16_t validate(struct proxy *proxy, const struct proxy_request *request,
+                         struct slice *extra)
+{
+    const struct smsg *message = request->message;
+    if (message->max_forwards == 0) {
+        stats_count(proxy->parts.stats, STATS_LOOPS);
+        return 483;
+    }
+    const struct smsg_header *required = smsg_first(message, SMSG_HEADER_PROXY_REQUIRE);
+    if (required == NULL)
+        return 0;
+    buffer_append_literal(&proxy->scratch, "Unsupported: ");
+    size_t begun = proxy->scratch.length;
+    buffer_append(&proxy->scratch, smsg_value(message, required));
+    /* A folded value must not break the line that it is quoted on. */
+    for (size_t i = begun; i < proxy->scratch.length; i++)
+        if (proxy->scratch.data[i] == '\r' || proxy->scratch.data[i] == '\n')
+            proxy->scratch.data[i] = ' ';
+    buffer_append_literal(&proxy->scratch, "\r\n");
+    if (!proxy->scratch.overflow)
+        *extra = buffer_slice(&proxy->scratch);
+    return 420;
+}
+
+/* OPTIONS at ourselves: a Request-URI without user that names one of our addresses. */
+static bool is_for_us(struct proxy *proxy, const struct smsg *message)
+{
+    struct smsg_uri uri;
+    return message->method == SMSG_METHOD_OPTIONS &&
+           smsg_uri_parse(message->request_uri, &uri) == 0 && uri.user.length == 0 &&
+           tp_group_find_listener(proxy->parts.group, uri.host, uri.port) >= 0;
+}
+
+static void relay_other(struct proxy *proxy, const struct proxy_request *request,
+                        const struct proxy_path *path)
+{
+    struct proxy_context *context = proxy_context_create(proxy, request);
+    if (context != NULL)
+        proxy_relay(proxy, request, path, context);
+}
+
+static void receive_new(struct proxy *proxy, const struct proxy_request *request)
+{
+    const struct smsg *message = request->message;
+    if (is_for_us(proxy, message)) {
+        proxy_reply(proxy, request, proxy->draining ? 503 : 200, SLICE(""),
+                    proxy->draining ? SLICE("") : SLICE(options_extra));
+        return;
+    }
+    struct slice extra = SLICE("");
+    uint16_t refused = validate(proxy, request, &extra);
+    if (refused != 0) {
+        proxy_reply(proxy, request, refused, SLICE(""), extra);
+        return;
+    }
+    struct proxy_path path;
+    int status = proxy_find_path(proxy, request, &path);
+    if (status == PROXY_SILENCE)
+        return;
+    if (status != 0)
+        proxy_reply(proxy, request, (uint16_t)status, SLICE(""), SLICE(""));
+    else if (message->method == SMSG_METHOD_INVITE)
+        proxy_receive_invite(proxy, request, &path);
+    else
+        relay_other(proxy, request, &path);
+}
+
+/* An ACK that ends nowhere here: to a 2xx, or, after a restart, to a refusal by the next hop. */
+static void receive_ack(struct proxy *proxy, const struct proxy_request *request)
+{
+    char tag[IDENT_TAG_LENGTH];
+    struct ident_hop hop = proxy_hop(request->message);
+    ident_tag_write(proxy->parts.marks, &hop, tag);
+    if (slice_equal(request->message->to.tag, slice_make(tag, sizeof(tag))))
+        return; /* to a refusal that we sent without state */
+    struct proxy_path path;
+    if (request->message->max_forwards == 0 || proxy_find_path(proxy, request, &path) != 0)
+        return;
+    proxy_relay_stateless(proxy, request, &path);
+}
+
+static void receive_request(struct proxy *proxy, const struct proxy_request *request)
+{
+    stats_count(proxy->parts.stats, STATS_REQUESTS);
+    switch (txn_receive_request(proxy->parts.transactions, request->message, request->packet)) {
+    case TXN_REQUEST_ABSORBED:
+        return;
+    case TXN_REQUEST_ACK:
+        receive_ack(proxy, request);
+        return;
+    case TXN_REQUEST_NEW:
+        break;
+    }
+    if (request->message->method == SMSG_METHOD_CANCEL)
+        proxy_receive_cancel(proxy, request);
+    else if (request->message->method == SMSG_METHOD_ACK)
+        receive_ack(proxy, request);
+    else
+        receive_new(proxy, request);
+}
+
+void proxy_receive(struct proxy *proxy, const struct tp_packet *packet)
+{
+    const struct proxy_trunk *from =
+        proxy_plan_source(proxy->snapshot.plan, packet->listener, &packet->source);
+    if (from == NULL) {
+        stats_count(proxy->parts.stats, STATS_UNKNOWN_SOURCE);
+        return;
+    }
+    proxy->scratch = buffer_over(proxy->scratch_memory, sizeof(proxy->scratch_memory));
+    struct proxy_request request = {&proxy->message, packet, from};
+    if (smsg_scan(&proxy->message, packet->bytes) != 0)
+        proxy_refuse_malformed(proxy, &request);
+    else if (proxy->message.is_request)
+        receive_request(proxy, &request);
+    else
+        proxy_receive_response(proxy, packet);
+}

@@ -1,0 +1,166 @@
+/*
+ * The inside of a proxy, shared by the files of this folder.
+ */
+#ifndef RINGFENCE_PROXY_INT_H
+#define RINGFENCE_PROXY_INT_H
+
+#include "base/log.h"
+#include "base/pool.h"
+#include "message/compose.h"
+#include "message/edit.h"
+#include "message/syntax.h"
+#include "proxy/proxy.h"
+
+/* A message and what we add to it; beyond a datagram the transport refuses. */
+#define PROXY_OUTPUT_BYTES  (TP_DATAGRAM_LIMIT + 8192)
+#define PROXY_SCRATCH_BYTES 8192
+
+/* The texts of one listener, composed once. */
+struct proxy_listener {
+    char memory[700];
+    struct slice via;          /* "Via: SIP/2.0/UDP host:port;rport;branch=" */
+    struct slice record_route; /* "Record-Route: <sip:host:port;lr;rf=" */
+};
+
+/* RFC 3261 section 16.2 calls this the response context: one request that is being relayed. */
+struct proxy_context {
+    struct proxy *proxy;
+    struct txn_server *server;
+    struct txn_client *client; /* NULL while parked */
+    struct rt_timer timer;     /* parked: the deadline; INVITE: Timer C */
+    uint64_t call;             /* id of the call record; 0: none */
+    uint64_t lookup;           /* ticket of the pending lookup */
+    uint64_t received_us;
+    uint32_t trunk_out; /* mark */
+    uint8_t method;
+    bool initial; /* an initial INVITE */
+    bool parked;
+    bool ended_by_bye;
+};
+
+struct proxy {
+    struct proxy_parts parts;
+    struct proxy_snapshot snapshot;
+    struct proxy_listener *listeners;
+    struct pool *contexts;
+    uint32_t parked;
+    bool draining;
+    int64_t wall_offset_us;
+    uint64_t emergency_due_us; /* GCRA of the emergency cap */
+    uint64_t event_sequence;
+    struct log_limit log_malformed;
+    struct log_limit log_forged;
+    struct smsg message; /* the one being handled */
+    struct smsg relayed; /* an answer after its topmost Via was taken off */
+    char *output;
+    char *resumed;                            /* a parked request while it is judged again */
+    uint32_t type_labels[REP_TYPE_LIMIT + 1]; /* of the scam types that Redis names */
+    struct buffer scratch;
+    char scratch_memory[PROXY_SCRATCH_BYTES];
+};
+
+/* A request on its way through the proxy. */
+struct proxy_request {
+    const struct smsg *message;
+    const struct tp_packet *packet;
+    const struct proxy_trunk *from;
+};
+
+/* Where a request goes, and what is done to it on the way. */
+struct proxy_path {
+    const struct proxy_trunk *to;
+    struct tp_address next_hop;
+    uint16_t listener;
+    bool in_dialog; /* the Record-Route mark verified */
+    bool reversed;  /* from the called side */
+    bool record_route;
+    bool strip_tags;          /* our tag headers are removed */
+    unsigned route_pops;      /* values taken off the front of Route */
+    bool pop_last_route;      /* strict routing: it became the Request-URI */
+    struct slice request_uri; /* data == NULL: as it is */
+    struct slice extra;       /* whole header lines */
+    struct slice display;     /* new From display name with quotes; data == NULL: as it is */
+};
+
+/* ---- proxy.c ------------------------------------------------------------------------------ */
+struct ident_hop proxy_hop(const struct smsg *message);
+uint64_t proxy_wall(const struct proxy *proxy, uint64_t now_us);
+void proxy_send(struct proxy *proxy, uint16_t listener, const struct tp_address *to,
+                struct slice bytes);
+/* With its server transaction. NULL: a table is full, and the request has been refused. */
+struct proxy_context *proxy_context_create(struct proxy *proxy,
+                                           const struct proxy_request *request);
+void proxy_context_free(struct proxy_context *context);
+
+/* ---- reply.c ------------------------------------------------------------------------------ */
+/* Without a transaction. extra: whole header lines. */
+void proxy_reply(struct proxy *proxy, const struct proxy_request *request, uint16_t status,
+                 struct slice reason, struct slice extra);
+/* Through the server transaction, which is over afterwards when the status is final. `message` is
+ * the scanned request. */
+void proxy_respond(struct proxy *proxy, struct txn_server *server, const struct smsg *message,
+                   uint16_t status, struct slice reason, struct slice extra, uint64_t now_us);
+/* The same when only the transaction is left of the request. */
+void proxy_respond_late(struct proxy *proxy, struct txn_server *server, uint16_t status,
+                        uint64_t now_us);
+/* Answers, or drops, what smsg_scan() refused. */
+void proxy_refuse_malformed(struct proxy *proxy, const struct proxy_request *request);
+
+/* ---- path.c ------------------------------------------------------------------------------- */
+/* Sections 16.4 to 16.6: 0 with the path, or the status to refuse with (positive), or
+ * PROXY_SILENCE. */
+#define PROXY_SILENCE 1
+int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
+                    struct proxy_path *path) MUST_CHECK;
+/* Puts a path onto a trunk's target: target, listener, and a Request-URI that names us replaced. */
+int proxy_path_to_trunk(struct proxy *proxy, const struct proxy_request *request,
+                        const struct proxy_trunk *to, struct proxy_path *path) MUST_CHECK;
+
+/* ---- forward.c ---------------------------------------------------------------------------- */
+/* The request as it leaves; `bytes` are in proxy->output. Writes our branch. */
+int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *request,
+                          const struct proxy_path *path, char branch[IDENT_BRANCH_LENGTH],
+                          struct slice *bytes) MUST_CHECK;
+/* Relays statefully. The context owns the transactions from then on; on failure the server has been
+ * answered and the context is gone. */
+void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
+                 const struct proxy_path *path, struct proxy_context *context);
+/* Relays without state: ACK, and CANCEL of an INVITE that is not ours any more. */
+void proxy_relay_stateless(struct proxy *proxy, const struct proxy_request *request,
+                           const struct proxy_path *path);
+
+/* ---- response.c --------------------------------------------------------------------------- */
+extern const struct txn_client_events proxy_client_events;
+void proxy_receive_response(struct proxy *proxy, const struct tp_packet *packet);
+void proxy_timer_fired(struct rt_timer *timer, uint64_t now_us);
+
+/* ---- invite.c ----------------------------------------------------------------------------- */
+void proxy_receive_invite(struct proxy *proxy, const struct proxy_request *request,
+                          const struct proxy_path *path);
+/* The deadline of a parked context. */
+void proxy_invite_deadline(struct proxy_context *context, uint64_t now_us);
+/* Gives up the pending lookup of a parked context, because a CANCEL came. */
+void proxy_invite_unpark(struct proxy_context *context);
+
+/* ---- enforce.c ---------------------------------------------------------------------------- */
+/* Counts the verdict and writes its event. status: what the call was answered, 0: it goes on. */
+void proxy_record_verdict(struct proxy *proxy, const struct proxy_request *request,
+                          const struct screen_verdict *verdict, const struct proxy_trunk *to,
+                          uint16_t status);
+/* How a blocked call is answered; texts are static or in the scratch. */
+struct proxy_refusal {
+    uint16_t status;
+    struct slice reason;
+    struct slice extra;
+};
+struct proxy_refusal proxy_block(struct proxy *proxy, enum rule_profile profile);
+/* Header lines and display name of a tagged call. */
+void proxy_tag(struct proxy *proxy, const struct screen_verdict *verdict, struct proxy_path *path);
+/* Changes the path of a diverted call; a status to refuse with, or 0. */
+int proxy_divert(struct proxy *proxy, const struct proxy_request *request,
+                 const struct screen_verdict *verdict, struct proxy_path *path) MUST_CHECK;
+
+/* ---- cancel.c ----------------------------------------------------------------------------- */
+void proxy_receive_cancel(struct proxy *proxy, const struct proxy_request *request);
+
+#endif

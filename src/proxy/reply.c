@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/encode.h"
+#include "proxy_int.h"
+
+#define MALFORMED_LINES_PER_SECOND 5
+
+static void count_refusal(struct proxy *proxy, uint16_t status)
+{
+    if (status >= 200 && status < 700)
+        stats_count_label(proxy->parts.stats, STATS_FAMILY_REFUSED,
+                          proxy->parts.labels->refused[status]);
+}
+
+/*
+ * Where a reply without a transaction goes (section 18.2.2 and RFC 3581): to the source address; to
+ * the source port when rport asks for it or the Via cannot be read, else to the port of the Via.
+ */
+static struct tp_address reply_address(const struct proxy_request *request, uint16_t *rport)
+{
+    struct tp_address to = request->packet->source;
+    const struct smsg_via *via = &request->message->via;
+    *rport = via->rport_present ? to.port : 0;
+    if (!via->rport_present && via->host.data != NULL)
+        to.port = via->port != 0 ? via->port : 5060;
+    return to;
+}
+
+static struct slice received_text(const struct proxy_request *request, char text[TP_ADDRESS_TEXT])
+{
+    struct tp_address sent_by;
+    const struct smsg_via *via = &request->message->via;
+    if (!via->rport_present && tp_address_from_host(via->host, 0, &sent_by) == 0 &&
+        tp_address_same_host(&sent_by, &request->packet->source))
+        return slice_make(NULL, 0);
+    struct buffer buffer = buffer_over(text, TP_ADDRESS_TEXT);
+    tp_address_append_host(&buffer, &request->packet->source, false);
+    return buffer_slice(&buffer);
+}
+
+void proxy_reply(struct proxy *proxy, const struct proxy_request *request, uint16_t status,
+                 struct slice reason, struct slice extra)
+{
+    if (request->message->method == SMSG_METHOD_ACK)
+        return; /* section 17: nothing answers an ACK */
+    char tag[IDENT_TAG_LENGTH];
+    char received[TP_ADDRESS_TEXT];
+    struct ident_hop hop = proxy_hop(request->message);
+    ident_tag_write(proxy->parts.marks, &hop, tag);
+
+    struct smsg_response response = {
+        .status = status,
+        .reason = reason.length > 0 ? reason : slice_make(NULL, 0),
+        .to_tag = slice_make(tag, sizeof(tag)),
+        .received = received_text(request, received),
+        .extra = extra,
+    };
+    struct tp_address to = reply_address(request, &response.rport);
+    struct buffer out = buffer_over(proxy->output, PROXY_OUTPUT_BYTES);
+    if (smsg_compose_response(&out, request->message, &response) != 0)
+        return;
+    count_refusal(proxy, status);
+    proxy_send(proxy, request->packet->listener, &to, buffer_slice(&out));
+}
+
+void proxy_respond(struct proxy *proxy, struct txn_server *server, const struct smsg *message,
+                   uint16_t status, struct slice reason, struct slice extra, uint64_t now_us)
+{
+    char tag[IDENT_TAG_LENGTH];
+    struct ident_hop hop = proxy_hop(message);
+    ident_tag_write(proxy->parts.marks, &hop, tag);
+    const struct smsg_response response = {
+        .status = status,
+        .reason = reason.length > 0 ? reason : slice_make(NULL, 0),
+        .to_tag = status == 100 ? SLICE("") : slice_make(tag, sizeof(tag)),
+        .received = txn_server_received(server),
+        .rport = txn_server_rport(server),
+        .extra = extra,
+    };
+    struct buffer out = buffer_over(proxy->output, PROXY_OUTPUT_BYTES);
+    if (smsg_compose_response(&out, message, &response) != 0) {
+        if (status >= 200)
+            txn_server_abandon(server);
+        return;
+    }
+    count_refusal(proxy, status);
+    txn_server_respond(server, status, buffer_slice(&out), now_us);
+}
+
+void proxy_respond_late(struct proxy *proxy, struct txn_server *server, uint16_t status,
+                        uint64_t now_us)
+{
+    /* `relayed` is free here: no answer is being relayed while a timer or failure is handled. */
+    if (smsg_scan(&proxy->relayed, txn_server_request(server)) != 0) {
+        txn_server_abandon(server);
+        return;
+    }
+    proxy_respond(proxy, server, &proxy->relayed, status, SLICE(""), SLICE(""), now_us);
+}
+
+static void log_malformed(struct proxy *proxy, const struct proxy_request *request,
+                          const struct smsg_bad_row *row)
+{
+    uint32_t held_back;
+    if (!log_limit_pass(&proxy->log_malformed, MALFORMED_LINES_PER_SECOND,
+                        request->packet->received_us, &held_back))
+        return;
+    char source[TP_ADDRESS_TEXT];
+    char start[128];
+    struct slice bytes = request->packet->bytes;
+    struct slice line = slice_first(bytes, slice_find(bytes, '\n'));
+    log_warning("proxy", "trunk %.*s, %s: %s: \"%s\" (%u similar lines held back)",
+                SLICE_ARGS(request->from->screen.name),
+                tp_address_text(&request->packet->source, source), row->text,
+                log_slice(start, sizeof(start), slice_first(line, 80)), held_back);
+}
+
+void proxy_refuse_malformed(struct proxy *proxy, const struct proxy_request *request)
+{
+    const struct smsg *message = request->message;
+    const struct smsg_bad_row *row = &smsg_bad_rows[message->bad];
+    stats_count_label(proxy->parts.stats, STATS_FAMILY_MALFORMED,
+                      proxy->parts.labels->malformed[message->bad]);
+    if (message->bad == SMSG_BAD_KEEPALIVE)
+        return;
+    log_malformed(proxy, request, row);
+    if (message->is_request && row->answer != 0)
+        proxy_reply(proxy, request, row->answer, SLICE(""), SLICE(""));
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/settings.h"
+
+#include <netinet/in.h>
+
+#include "number/normalise.h"
+#include "screening/policy.h"
+
+#define SIP_PORT 5060
+
+static const struct conf_row listen_rows[] = {
+    {.key = "address",
+     .type = CONF_CUSTOM,
+     CONF_FIELD(struct proxy_listen_settings, address),
+     .format = &conf_format_address,
+     .argument = SIP_PORT,
+     .flags = CONF_REQUIRED | CONF_NEEDS_RESTART,
+     .help = "Where SIP over UDP is received. No wildcard: replies leave from the address that "
+             "received, so each address is an entry of its own."},
+    {.key = "advertise",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_listen_settings, advertise),
+     .flags = CONF_NEEDS_RESTART,
+     .max = 255,
+     .help = "host or host:port that Via and Record-Route show instead of the address (NAT, a "
+             "name)."},
+    {.key = "network",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_listen_settings, network),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "default",
+     .min = 1,
+     .max = 64,
+     .help = "Name of the network that the address stands in. Trunks name the network by which "
+             "they are reached."},
+    {.key = "aliases",
+     .type = CONF_TEXT_LIST,
+     CONF_FIELD(struct proxy_listen_settings, aliases),
+     .flags = CONF_NEEDS_RESTART,
+     .min = 1,
+     .max = 255,
+     .help = "Further host[:port] texts by which peers know this address (virtual IP, names)."},
+};
+
+static int check_listen(struct conf_load *load, const struct conf_node *node, void *object)
+{
+    const struct proxy_listen_settings *listen = object;
+    const struct sockaddr *any = &listen->address.socket.any;
+    bool wildcard = any->sa_family == AF_INET
+                        ? listen->address.socket.v4.sin_addr.s_addr == htonl(INADDR_ANY)
+                        : IN6_IS_ADDR_UNSPECIFIED(&listen->address.socket.v6.sin6_addr);
+    if (!wildcard)
+        return 0;
+    conf_load_error(load, node != NULL ? conf_node_get(node, "address") : NULL,
+                    "a wildcard address cannot be listened on");
+    conf_report_expect(load->report, "one entry for each address, so that replies leave from the "
+                                     "address that received");
+    return ERROR_CONFIG;
+}
+
+const struct conf_section proxy_listen_section = {
+    .name = "listen address",
+    .help = "An address that SIP is received on.",
+    CONF_ROWS(listen_rows),
+    CONF_OBJECT(struct proxy_listen_settings),
+    .check = check_listen,
+};
+
+static const struct conf_choice role_choices[] = {
+    {"both", NUM_FOR_BOTH, NULL},
+    {"caller", NUM_FOR_CALLER, NULL},
+    {"callee", NUM_FOR_CALLEE, NULL},
+    {NULL, 0, NULL},
+};
+
+static const struct conf_row number_rule_rows[] = {
+    {.key = "match",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_number_rule_settings, match),
+     .flags = CONF_REQUIRED,
+     .min = 1,
+     .max = 32,
+     .help = "What the number starts with; x stands for any digit."},
+    {.key = "strip",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_number_rule_settings, strip),
+     .fallback = "0",
+     .min = 0,
+     .max = 32,
+     .unit = "characters",
+     .help = "How much is taken off its front."},
+    {.key = "prepend",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_number_rule_settings, prepend),
+     .fallback = "",
+     .max = 16,
+     .help = "What is put there instead."},
+    {.key = "min_length",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_number_rule_settings, min_length),
+     .fallback = "0",
+     .min = 0,
+     .max = 64,
+     .help = "Shorter numbers are left alone; 0 for no bound."},
+    {.key = "max_length",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_number_rule_settings, max_length),
+     .fallback = "0",
+     .min = 0,
+     .max = 64,
+     .help = "Longer numbers are left alone; 0 for no bound."},
+    {.key = "role",
+     .type = CONF_CHOICE,
+     CONF_FIELD(struct proxy_number_rule_settings, roles),
+     .fallback = "both",
+     .choices = role_choices,
+     .help = "Whose number it applies to."},
+};
+
+static int check_number_rule(struct conf_load *load, const struct conf_node *node, void *object)
+{
+    const struct proxy_number_rule_settings *settings = object;
+    struct num_rule rule = {
+        .match = settings->match.data,
+        .prepend = settings->prepend.data,
+        .strip = settings->strip,
+        .min_length = settings->min_length,
+        .max_length = settings->max_length,
+        .roles = (uint8_t)settings->roles,
+    };
+    if (num_rule_is_sound(&rule))
+        return 0;
+    conf_load_error(load, node, "match \"%.*s\" with prepend \"%.*s\" is no digit pattern",
+                    SLICE_ARGS(settings->match), SLICE_ARGS(settings->prepend));
+    conf_report_expect(load->report, "digits, '+', '*', '#', a to d, and 'x' in match");
+    return ERROR_CONFIG;
+}
+
+static const struct conf_section number_rule_section = {
+    .name = "numbering rule",
+    .help = "One rewriting rule; the first that applies is the only one.",
+    CONF_ROWS(number_rule_rows),
+    CONF_OBJECT(struct proxy_number_rule_settings),
+    .check = check_number_rule,
+};
+
+static const struct conf_row numbering_rows[] = {
+    {.key = "name",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_numbering_settings, name),
+     .flags = CONF_REQUIRED,
+     .min = 1,
+     .max = 64,
+     .help = "How trunks refer to the table."},
+    {.key = "rules",
+     .type = CONF_SECTION_LIST,
+     CONF_FIELD(struct proxy_numbering_settings, rules),
+     .section = &number_rule_section,
+     .help = "In order; the country's own dialling follows on the result."},
+};
+
+const struct conf_section proxy_numbering_section = {
+    .name = "numbering table",
+    .identity = "name",
+    .help = "A table that rewrites a peer's numbers before the country's dialling is applied.",
+    CONF_ROWS(numbering_rows),
+    CONF_OBJECT(struct proxy_numbering_settings),
+};
+
+static const struct conf_choice origin_choices[] = {
+#define ORIGIN_ROW(identifier, word) {word, SCREEN_ORIGIN_##identifier, NULL},
+    SCREEN_ORIGIN_TABLE(ORIGIN_ROW)
+#undef ORIGIN_ROW
+        {NULL, 0, NULL},
+};
+
+static const struct conf_row trunk_rows[] = {
+    {.key = "name",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_trunk_settings, name),
+     .flags = CONF_REQUIRED,
+     .min = 1,
+     .max = 64,
+     .help = "How routes, rules, counters and events call the trunk. Keep it: the calls under way "
+             "at a restart are known by it."},
+    {.key = "sources",
+     .type = CONF_CUSTOM,
+     CONF_FIELD(struct proxy_trunk_settings, sources),
+     .format = &conf_format_network_list,
+     .flags = CONF_REQUIRED,
+     .help = "Addresses and networks that the peer sends from. Other sources get silence."},
+    {.key = "network",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_trunk_settings, network),
+     .fallback = "default",
+     .min = 1,
+     .max = 64,
+     .help = "The network of the listen address by which the peer is reached."},
+    {.key = "origin",
+     .type = CONF_CHOICE,
+     CONF_FIELD(struct proxy_trunk_settings, origin),
+     .fallback = "domestic",
+     .choices = origin_choices,
+     .help = "Where calls that come in here come from."},
+    {.key = "country",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_trunk_settings, country),
+     .fallback = "CN",
+     .min = 2,
+     .max = 2,
+     .help = "The country by whose dialling the peer writes numbers, and whose emergency numbers "
+             "apply (ISO 3166)."},
+    {.key = "area_code",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_trunk_settings, area_code),
+     .fallback = "",
+     .max = 7,
+     .help = "The area of local numbers."},
+    {.key = "numbering",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_trunk_settings, numbering),
+     .fallback = "",
+     .max = 64,
+     .help = "A table of `numbering` that is applied first."},
+    {.key = "originates",
+     .type = CONF_TEXT_LIST,
+     CONF_FIELD(struct proxy_trunk_settings, originates),
+     .min = 1,
+     .max = 20,
+     .help = "Number prefixes in E.164 that are at home on this trunk. Only here do allow entries "
+             "and protected lines count as callers; anywhere else they are imitations."},
+    {.key = "trusted",
+     .type = CONF_BOOLEAN,
+     CONF_FIELD(struct proxy_trunk_settings, trusted),
+     .fallback = "false",
+     .help = "Believe the peer's P-Asserted-Identity and keep its tag headers."},
+    {.key = "open_targets",
+     .type = CONF_BOOLEAN,
+     CONF_FIELD(struct proxy_trunk_settings, open_targets),
+     .fallback = "false",
+     .help = "Allow requests within dialogs to go to addresses outside sources and targets."},
+    {.key = "targets",
+     .type = CONF_CUSTOM,
+     CONF_FIELD(struct proxy_trunk_settings, targets),
+     .format = &conf_format_address_list,
+     .argument = SIP_PORT,
+     .help = "Where calls to this trunk are sent; calls are spread over them by Call-ID."},
+};
+
+const struct conf_section proxy_trunk_section = {
+    .name = "trunk",
+    .identity = "name",
+    .help = "A neighbour.",
+    CONF_ROWS(trunk_rows),
+    CONF_OBJECT(struct proxy_trunk_settings),
+};
+
+static const struct conf_row route_rows[] = {
+    {.key = "from",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_route_settings, from),
+     .fallback = "*",
+     .min = 1,
+     .max = 64,
+     .help = "The trunk that the request came in by, or * for any."},
+    {.key = "prefix",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_route_settings, prefix),
+     .fallback = "",
+     .max = 64,
+     .help = "What the user part of the Request-URI starts with, as it comes in. The longest "
+             "prefix decides; at equal length a named trunk beats *."},
+    {.key = "to",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_route_settings, to),
+     .flags = CONF_REQUIRED,
+     .min = 1,
+     .max = 64,
+     .help = "The trunk that it goes to."},
+};
+
+const struct conf_section proxy_route_section = {
+    .name = "route",
+    .help = "Which trunk a request goes to.",
+    CONF_ROWS(route_rows),
+    CONF_OBJECT(struct proxy_route_settings),
+};
+
+static const struct conf_row limit_rows[] = {
+    {.key = "transactions",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_limits, transactions),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "400000",
+     .min = 16,
+     .max = 8000000,
+     .unit = "per worker",
+     .help = "Transactions under way; beyond it new requests are refused with 503."},
+    {.key = "lingering",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_limits, lingering),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "4000000",
+     .min = 16,
+     .max = 64000000,
+     .unit = "per worker",
+     .help = "Records kept only to absorb and repeat; beyond it the oldest goes early."},
+    {.key = "per_call",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_limits, per_call),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "64",
+     .min = 4,
+     .max = 65000,
+     .help = "Transactions under way of one Call-ID."},
+    {.key = "per_source",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_limits, per_source),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "400000",
+     .min = 16,
+     .max = 8000000,
+     .help = "Transactions under way of one trunk."},
+    {.key = "message_bytes",
+     .type = CONF_SIZE,
+     CONF_FIELD(struct proxy_limits, message_bytes),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "2G",
+     .min = CONF_MIB(1),
+     .max = CONF_GIB(256),
+     .help = "Memory for message copies that transactions hold, per worker."},
+    {.key = "calls",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_limits, calls),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "2000000",
+     .min = 16,
+     .max = 64000000,
+     .unit = "per worker",
+     .help = "Call records; a call beyond it goes on without one."},
+    {.key = "max_call",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct proxy_limits, max_call_us),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "4h",
+     .min = CONF_MINUTES(1),
+     .max = CONF_DAYS(7),
+     .help = "After this time a call record ends whether or not a BYE was seen."},
+    {.key = "timer_c",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct proxy_limits, timer_c_us),
+     .fallback = "185s",
+     .min = CONF_SECONDS(1),
+     .max = CONF_HOURS(1),
+     .help = "How long an INVITE may stay without a final response (RFC 3261 Timer C: more than "
+             "3 minutes)."},
+    {.key = "emergency_rate",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_limits, emergency_rate),
+     .fallback = "200",
+     .min = 1,
+     .max = 100000,
+     .unit = "calls per second and worker",
+     .help = "The cap of emergency calls, the only limit that they meet."},
+    {.key = "t1",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct proxy_limits, t1_us),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "500ms",
+     .min = CONF_MS(20),
+     .max = CONF_SECONDS(5),
+     .help = "The round-trip time from which the timers of RFC 3261 follow."},
+};
+
+const struct conf_section proxy_limits_section = {
+    .name = "limits",
+    .help = "Hard limits. Each is counted when it is reached.",
+    CONF_ROWS(limit_rows),
+    CONF_OBJECT(struct proxy_limits),
+};
