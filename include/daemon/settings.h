@@ -1,0 +1,60 @@
+/*
+ * settings: the whole configuration file as one struct.
+ */
+#ifndef RINGFENCE_DAEMON_SETTINGS_H
+#define RINGFENCE_DAEMON_SETTINGS_H
+
+#include "control/settings.h"
+#include "proxy/settings.h"
+#include "reputation/store.h"
+#include "screening/policy.h"
+
+struct daemon_reputation_settings {
+    int backend; /* enum rep_backend */
+    int mode;    /* enum rep_mode */
+    struct slice host;
+    uint16_t port;
+    struct slice unix_socket;
+    struct slice username;
+    struct slice password;
+    uint32_t database;
+    uint64_t connect_timeout_us;
+    uint64_t reply_timeout_us;
+    uint32_t min_block_prefix;
+    double hold_percent;
+    uint64_t capacity;
+    struct slice csv;
+    struct slice saved;
+};
+
+struct daemon_log_settings {
+    int level; /* enum log_level */
+    struct slice file;
+};
+
+struct daemon_settings {
+    struct proxy_settings proxy; /* listen, numbering, trunks, routes, limits */
+    struct screen_settings screening;
+    struct daemon_reputation_settings reputation;
+    struct ctl_stats_settings stats;
+    struct ctl_control_settings control;
+    struct daemon_log_settings log;
+    struct conf_text_list rules;
+    uint32_t workers; /* 0: one per processor */
+    bool pin_workers;
+    uint64_t drain_us;
+    uint64_t receive_buffer;
+    uint64_t ring_bytes;
+    struct slice node;
+    struct slice user;
+    struct slice group;
+    struct slice key_file;
+};
+
+extern const struct conf_section daemon_section;
+
+/* What the reputation folder wants; texts point into the settings. */
+void daemon_reputation_convert(const struct daemon_reputation_settings *from,
+                               struct rep_settings *to);
+
+#endif

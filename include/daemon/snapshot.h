@@ -1,0 +1,28 @@
+/*
+ * snapshot: configuration and rules, parsed, validated and compiled into one immutable object.
+ */
+#ifndef RINGFENCE_DAEMON_SNAPSHOT_H
+#define RINGFENCE_DAEMON_SNAPSHOT_H
+
+#include "daemon/settings.h"
+#include "proxy/proxy.h"
+
+struct daemon_snapshot {
+    struct arena *arena;
+    struct daemon_settings settings;
+    struct screen_policy *policy;
+    struct proxy_plan *plan;
+    struct proxy_snapshot proxy; /* what workers read */
+};
+
+/*
+ * Reads the configuration file and the rule files that it names. ERROR_CONFIG with the problems in
+ * the report; nothing else has changed then. registry may be NULL (a check only).
+ */
+int daemon_snapshot_load(const char *path, struct stats_registry *registry,
+                         struct conf_report *report, struct daemon_snapshot **snapshot) MUST_CHECK;
+
+/* NULL is allowed. */
+void daemon_snapshot_destroy(struct daemon_snapshot *snapshot);
+
+#endif

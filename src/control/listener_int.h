@@ -1,0 +1,28 @@
+/*
+ * listener: a Unix stream socket that accepts on a loop.
+ */
+#ifndef RINGFENCE_CONTROL_LISTENER_INT_H
+#define RINGFENCE_CONTROL_LISTENER_INT_H
+
+#include "base/error.h"
+#include "control/settings.h"
+#include "runtime/loop.h"
+
+struct ctl_listener;
+
+/* The descriptor is non-blocking and becomes the callee's. */
+typedef void ctl_accepted_fn(void *owner, int descriptor);
+
+/*
+ * A socket file that nobody listens on any more is replaced; -EADDRINUSE when somebody does,
+ * -ENOTSOCK when the path is no socket (nothing is removed then). Failures are logged with their
+ * cause and remedy.
+ */
+int ctl_listener_create(struct rt_loop *loop, const struct ctl_socket_settings *settings,
+                        ctl_accepted_fn *accepted, void *owner,
+                        struct ctl_listener **listener) MUST_CHECK;
+
+/* Removes the socket file, unless another process has replaced it. NULL is allowed. */
+void ctl_listener_destroy(struct ctl_listener *listener);
+
+#endif

@@ -1,0 +1,114 @@
+#include "stats_request_int.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+
+#include "base/encode.h"
+#include "config/schema.h"
+#include "config/suggest.h"
+#include "config/value.h"
+#include "control/json.h"
+
+#define INTERVAL_MINIMUM ((uint64_t)CONF_MS(100))
+#define INTERVAL_MAXIMUM ((uint64_t)CONF_HOURS(1))
+
+typedef int take_fn(struct ctl_stats_request *request, struct json_object *value);
+
+static int take_boolean(struct json_object *value, bool *member)
+{
+    if (!json_object_is_type(value, json_type_boolean))
+        return -EBADMSG;
+    *member = json_object_get_boolean(value) != 0;
+    return 0;
+}
+
+static int take_counts(struct ctl_stats_request *request, struct json_object *value)
+{
+    return take_boolean(value, &request->counts);
+}
+
+static int take_events(struct ctl_stats_request *request, struct json_object *value)
+{
+    return take_boolean(value, &request->events);
+}
+
+static int take_interval(struct ctl_stats_request *request, struct json_object *value)
+{
+    uint64_t interval_us;
+    if (!json_object_is_type(value, json_type_string))
+        return -EBADMSG;
+    if (conf_value_duration(ctl_json_slice(value), &interval_us) != 0 ||
+        interval_us < INTERVAL_MINIMUM || interval_us > INTERVAL_MAXIMUM)
+        return -EBADMSG;
+    request->interval_us = interval_us;
+    return 0;
+}
+
+static const struct {
+    const char *key;
+    take_fn *take;
+    const char *expected;
+} request_rows[] = {
+    {"counts", take_counts, "true or false"},
+    {"events", take_events, "true or false"},
+    {"interval", take_interval, "a duration from \"100ms\" to \"1h\""},
+};
+
+enum { REQUEST_ROWS = sizeof(request_rows) / sizeof(request_rows[0]) };
+
+static void explain_key(struct slice key, struct buffer *problem)
+{
+    struct conf_suggestion suggestion = conf_suggestion_for(key);
+    buffer_append_literal(problem, "unknown key \"");
+    encode_log(problem, key);
+    buffer_append_literal(problem, "\"; known are");
+    for (size_t i = 0; i < REQUEST_ROWS; i++) {
+        conf_suggestion_offer(&suggestion, slice_of_text(request_rows[i].key));
+        buffer_append_text(problem, i == 0 ? " " : ", ");
+        buffer_append_text(problem, request_rows[i].key);
+    }
+    if (suggestion.best.data != NULL) {
+        buffer_append_literal(problem, "; did you mean \"");
+        buffer_append(problem, suggestion.best);
+        buffer_append_literal(problem, "\"?");
+    }
+}
+
+static int take_member(struct ctl_stats_request *request, const char *key,
+                       struct json_object *value, struct buffer *problem)
+{
+    for (size_t i = 0; i < REQUEST_ROWS; i++) {
+        if (!slice_equal(slice_of_text(key), slice_of_text(request_rows[i].key)))
+            continue;
+        if (request_rows[i].take(request, value) == 0)
+            return 0;
+        buffer_append_text(problem, key);
+        buffer_append_literal(problem, ": ");
+        encode_log(problem, slice_of_text(json_object_to_json_string(value)));
+        buffer_append_literal(problem, " is not ");
+        buffer_append_text(problem, request_rows[i].expected);
+        return -EBADMSG;
+    }
+    explain_key(slice_of_text(key), problem);
+    return -EBADMSG;
+}
+
+int ctl_stats_request_parse(struct slice line, struct ctl_stats_request *request,
+                            struct buffer *problem)
+{
+    struct ctl_stats_request taken = *request;
+    struct json_object *object;
+    int error = ctl_json_parse_object(line, &object, problem);
+    if (error != 0)
+        return error;
+    json_object_object_foreach(object, key, value)
+    {
+        error = take_member(&taken, key, value, problem);
+        if (error != 0)
+            break;
+    }
+    json_object_put(object);
+    if (error == 0)
+        *request = taken;
+    return error;
+}

@@ -1,0 +1,29 @@
+/*
+ * stats_request: what a reader of the stats socket asks for.
+ */
+#ifndef RINGFENCE_CONTROL_STATS_REQUEST_INT_H
+#define RINGFENCE_CONTROL_STATS_REQUEST_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+enum { CTL_STATS_REQUEST_MAXIMUM = 4096 };
+
+struct ctl_stats_request {
+    bool counts;
+    bool events;
+    uint64_t interval_us;
+};
+
+/*
+ * {"events":true,"counts":false,"interval":"500ms"}: each key is optional and leaves its member
+ * alone when it is missing. -EBADMSG with the reason in `problem`; then nothing is changed.
+ */
+int ctl_stats_request_parse(struct slice line, struct ctl_stats_request *request,
+                            struct buffer *problem) MUST_CHECK;
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * The inside of the daemon, shared by the files of this folder.
+ */
+#ifndef RINGFENCE_DAEMON_INT_H
+#define RINGFENCE_DAEMON_INT_H
+
+#include <stdatomic.h>
+
+#include "base/log.h"
+#include "base/reclaim.h"
+#include "control/control_server.h"
+#include "control/stats_server.h"
+#include "daemon/service.h"
+#include "runtime/mailbox.h"
+#include "runtime/process.h"
+#include "runtime/thread.h"
+#include "runtime/wheel.h"
+
+/* What workers share. Immutable once they run, but for `current`. */
+struct daemon_shared {
+    struct ident_marks marks;
+    struct proxy_labels labels;
+    struct stats_registry *registry;
+    struct tp_group *group;
+    struct rep_store *store;
+    struct screen_limiter *limiter;
+    struct reclaim *reclaim;
+    struct hash_key table_keys[2];
+    size_t workers;
+    bool pin;
+    /* Replaced by the control thread (release), read by workers once a turn (acquire). What was
+     * there before is retired to `reclaim`. */
+    _Atomic(struct daemon_snapshot *) current;
+};
+
+/* ---- worker.c ---------------------------------------------------------------------------- */
+struct daemon_worker;
+
+int daemon_worker_create(struct daemon_shared *shared, size_t index,
+                         struct daemon_worker **worker) MUST_CHECK;
+int daemon_worker_start(struct daemon_worker *worker) MUST_CHECK;
+struct stats_event_queue *daemon_worker_events(const struct daemon_worker *worker);
+/* Any thread: new calls are refused from now on. */
+void daemon_worker_drain(struct daemon_worker *worker);
+/* Any thread: so that a sleeping worker adopts a new snapshot and lets go of the old one. */
+void daemon_worker_nudge(struct daemon_worker *worker);
+/* Joins and frees. NULL is allowed. */
+void daemon_worker_destroy(struct daemon_worker *worker);
+
+/* ---- service.c --------------------------------------------------------------------------- */
+struct daemon_service {
+    const char *config_path;
+    struct arena *arena; /* what lives as long as the service */
+    struct daemon_shared shared;
+    struct daemon_snapshot *snapshot; /* the current one; the control thread's own view */
+    struct daemon_worker **workers;
+    struct stats_event_queue **queues;
+    struct rt_loop *loop;
+    struct rt_wheel *wheel;
+    struct rt_mailbox *mailbox;
+    struct rt_signals *signals;
+    struct ctl_control_server *control;
+    struct ctl_stats_server *stats;
+    struct stats_source source;
+    struct screen_engine *explainer;
+    struct rt_thread *builder; /* a reload under way, or NULL */
+    struct rt_timer housekeeping;
+    uint64_t started_us;
+    uint64_t drain_until_us; /* 0: not draining */
+    uint32_t reloads;
+    char reload_failure[256]; /* why the latest reload was refused; "" */
+};
+
+/* ---- reload.c ---------------------------------------------------------------------------- */
+/* reply may be NULL (SIGHUP). Returns CTL_LATER, or a negative code when one is under way. */
+int daemon_reload(struct daemon_service *service, struct ctl_reply *reply) MUST_CHECK;
+
+/* ---- commands.c, explain.c, status.c ----------------------------------------------------- */
+extern const struct ctl_command daemon_commands[];
+extern const size_t daemon_command_count;
+/* Seconds since 1970. */
+int64_t daemon_wall_s(void);
+int daemon_command_status(void *context, const struct ctl_request *request,
+                          struct ctl_reply *reply);
+int daemon_command_explain(void *context, const struct ctl_request *request,
+                           struct ctl_reply *reply);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon_int.h"
+
+#define REPORT_BYTES ((size_t)256 << 10)
+
+/* One reload on its way through the builder thread and back. */
+struct reload {
+    struct daemon_service *service;
+    struct ctl_reply *reply; /* NULL: asked for by a signal */
+    struct conf_report *report;
+    struct daemon_snapshot *snapshot;
+    int error;
+    char reputation[256]; /* what reading the CSV file again said */
+};
+
+static void log_problem(const struct conf_problem *problem, void *argument)
+{
+    (void)argument;
+    enum log_level level = problem->severity == CONF_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
+    char file[256], message[512];
+    log_write(level, "reload", "%s:%u:%u: %s",
+              log_slice(file, sizeof(file), slice_of_text(problem->file)), problem->line,
+              problem->column,
+              log_slice(message, sizeof(message), slice_of_text(problem->message)));
+}
+
+static void first_problem(const struct conf_problem *problem, void *argument)
+{
+    struct daemon_service *service = argument;
+    struct buffer text = buffer_over(service->reload_failure, sizeof(service->reload_failure) - 1);
+    if (service->reload_failure[0] != '\0' || problem->severity != CONF_ERROR)
+        return;
+    buffer_format(&text, "%s:%u:%u: %s", problem->file != NULL ? problem->file : "", problem->line,
+                  problem->column, problem->message);
+    service->reload_failure[text.length] = '\0';
+}
+
+static void needs_restart(const char *path, void *argument)
+{
+    struct conf_report *report = argument;
+    conf_report_add(report, CONF_WARNING, NULL, "%s changed: it takes effect at the next start",
+                    path);
+}
+
+/* Listen addresses are bound for the life of the process, and plans name them by position. */
+static void refuse_listen(const char *path, void *argument)
+{
+    struct reload *reload = argument;
+    if (strncmp(path, "listen", 6) != 0)
+        return;
+    conf_report_add(reload->report, CONF_ERROR, NULL,
+                    "%s changed: listen addresses cannot be changed by a reload", path);
+    conf_report_expect(reload->report, "the addresses that the daemon started with; restart it to "
+                                       "change them");
+    reload->error = ERROR_CONFIG;
+}
+
+static bool same_listen(const struct daemon_settings *a, const struct daemon_settings *b)
+{
+    return a->proxy.listeners.count == b->proxy.listeners.count;
+}
+
+static void compare(struct reload *reload)
+{
+    const struct daemon_settings *old = &reload->service->snapshot->settings;
+    const struct daemon_settings *new = &reload->snapshot->settings;
+    if (!same_listen(old, new))
+        refuse_listen("listen", reload);
+    else
+        conf_section_differs(&daemon_section, old, new, refuse_listen, reload);
+    if (reload->error == 0)
+        conf_section_differs(&daemon_section, old, new, needs_restart, reload->report);
+}
+
+static void destroy_snapshot(void *object)
+{
+    daemon_snapshot_destroy(object);
+}
+
+static void install(struct reload *reload)
+{
+    struct daemon_service *service = reload->service;
+    struct daemon_snapshot *old = service->snapshot;
+    service->snapshot = reload->snapshot;
+    atomic_store_explicit(&service->shared.current, reload->snapshot, memory_order_release);
+    log_set_level((enum log_level)reload->snapshot->settings.log.level);
+    /* Out of memory: the old snapshot stays, unused; losing it beats freeing it under a worker. */
+    if (reclaim_retire(service->shared.reclaim, old, destroy_snapshot) != 0)
+        log_error("reload", "out of memory: the old snapshot cannot be freed");
+    for (size_t i = 0; i < service->shared.workers; i++)
+        daemon_worker_nudge(service->workers[i]);
+    service->reloads++;
+    service->reload_failure[0] = '\0';
+    log_notice("reload", "rules %s are in force (%zu rules)",
+               rule_set_version(screen_policy_rules(reload->snapshot->policy)),
+               rule_set_count(screen_policy_rules(reload->snapshot->policy)));
+}
+
+static void answer(struct reload *reload)
+{
+    char *memory = malloc(REPORT_BYTES);
+    struct ctl_reply *reply = reload->reply;
+    if (memory != NULL) {
+        struct buffer json = buffer_over(memory, REPORT_BYTES);
+        conf_report_json(reload->report, &json);
+        ctl_reply_line(reply, buffer_slice(&json));
+        free(memory);
+    }
+    if (reload->error == 0)
+        ctl_reply_result(reply, CTL_STATUS_OK, "rules %s are in force%s%s",
+                         rule_set_version(screen_policy_rules(reload->service->snapshot->policy)),
+                         reload->reputation[0] != '\0' ? "; " : "", reload->reputation);
+    else
+        ctl_reply_result(reply, CTL_STATUS_FAILED, "refused, the old configuration stays: %s",
+                         reload->service->reload_failure);
+    ctl_reply_finish(reply);
+}
+
+/* On the control thread. */
+static void finish(void *target, void *argument)
+{
+    struct daemon_service *service = target;
+    struct reload *reload = argument;
+    rt_thread_join(service->builder);
+    service->builder = NULL;
+    if (reload->error == 0)
+        compare(reload);
+    conf_report_each(reload->report, log_problem, NULL);
+    if (reload->error == 0) {
+        install(reload);
+    } else {
+        service->reload_failure[0] = '\0';
+        conf_report_each(reload->report, first_problem, service);
+        log_error("reload", "refused, the old configuration stays: %s", service->reload_failure);
+        daemon_snapshot_destroy(reload->snapshot);
+    }
+    if (reload->reply != NULL)
+        answer(reload);
+    conf_report_destroy(reload->report);
+    free(reload);
+}
+
+/* On the builder thread: all that takes time. */
+static void build(void *argument)
+{
+    struct reload *reload = argument;
+    struct daemon_service *service = reload->service;
+    reload->error = daemon_snapshot_load(service->config_path, service->shared.registry,
+                                         reload->report, &reload->snapshot);
+    if (reload->error == 0 &&
+        service->snapshot->settings.reputation.backend == REP_BACKEND_MEMORY &&
+        rep_store_reload(service->shared.store, reload->reputation, sizeof(reload->reputation)) !=
+            0)
+        conf_report_add(reload->report, CONF_WARNING, NULL, "reputation: %s", reload->reputation);
+    /* The mailbox lives as long as the service, which joins this thread before it goes. */
+    if (rt_mailbox_post(service->mailbox, finish, reload) != 0)
+        log_error("reload", "out of memory: the reload is lost, the old configuration stays");
+}
+
+int daemon_reload(struct daemon_service *service, struct ctl_reply *reply)
+{
+    if (service->builder != NULL) {
+        log_warning("reload", "a reload is under way already; this one is not done");
+        return -EBUSY;
+    }
+    int error = -ENOMEM;
+    struct reload *reload = calloc(1, sizeof(*reload));
+    if (reload == NULL)
+        return -ENOMEM;
+    reload->service = service;
+    reload->reply = reply;
+    error = conf_report_create(&reload->report);
+    if (error == 0)
+        error = rt_thread_start("builder", -1, build, reload, &service->builder);
+    if (error != 0) {
+        conf_report_destroy(reload->report);
+        free(reload);
+        return error;
+    }
+    return CTL_LATER;
+}

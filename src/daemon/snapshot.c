@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/snapshot.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "screening/feature.h"
+
+#define ARENA_CHUNK ((size_t)64 << 10)
+
+static int load_settings(const char *path, struct conf_report *report,
+                         struct daemon_snapshot *snapshot)
+{
+    struct conf_document *document = NULL;
+    int error = conf_document_load(path, NULL, report, &document);
+    if (error == 0)
+        error = conf_section_load(document, conf_document_root(document), &daemon_section,
+                                  snapshot->arena, report, &snapshot->settings);
+    conf_document_destroy(document);
+    return error;
+}
+
+/* The names of the rule files, relative ones beside the configuration. */
+static int rule_paths(const char *path, struct daemon_snapshot *snapshot, const char ***paths)
+{
+    const struct conf_text_list *rules = &snapshot->settings.rules;
+    const char **list = arena_zalloc(snapshot->arena, (rules->count + 1) * sizeof(*list));
+    if (list == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < rules->count; i++) {
+        char resolved[PATH_MAX];
+        int error = file_beside(path, rules->items[i].data, resolved, sizeof(resolved));
+        if (error != 0)
+            return error;
+        list[i] = arena_text(snapshot->arena, slice_of_text(resolved));
+        if (list[i] == NULL)
+            return -ENOMEM;
+    }
+    *paths = list;
+    return 0;
+}
+
+static int load_rules(const char *path, struct stats_registry *registry, struct conf_report *report,
+                      struct daemon_snapshot *snapshot)
+{
+    const char **paths = NULL;
+    struct rule_set *rules = NULL;
+    int error = rule_paths(path, snapshot, &paths);
+    if (error == 0)
+        error =
+            rule_set_load(&screen_catalogue, paths, snapshot->settings.rules.count, report, &rules);
+    if (error == 0)
+        error = screen_policy_create(&snapshot->settings.screening, rules, registry, report,
+                                     &snapshot->policy);
+    if (error != 0)
+        rule_set_destroy(rules);
+    return error;
+}
+
+int daemon_snapshot_load(const char *path, struct stats_registry *registry,
+                         struct conf_report *report, struct daemon_snapshot **snapshot)
+{
+    int error = -ENOMEM;
+    struct daemon_snapshot *created = calloc(1, sizeof(*created));
+    if (created == NULL)
+        goto out;
+    error = arena_create(ARENA_CHUNK, 0, &created->arena);
+    if (error == 0)
+        error = load_settings(path, report, created);
+    if (error == 0)
+        error = load_rules(path, registry, report, created);
+    if (error == 0)
+        error = proxy_plan_create(&created->settings.proxy, screen_policy_rules(created->policy),
+                                  registry, report, &created->plan);
+    if (error != 0)
+        goto out;
+    created->proxy = (struct proxy_snapshot){
+        .plan = created->plan,
+        .policy = created->policy,
+        .limits = &created->settings.proxy.limits,
+    };
+    *snapshot = created;
+    created = NULL;
+out:
+    daemon_snapshot_destroy(created);
+    return error;
+}
+
+void daemon_snapshot_destroy(struct daemon_snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    proxy_plan_destroy(snapshot->plan);
+    screen_policy_destroy(snapshot->policy);
+    arena_destroy(snapshot->arena);
+    free(snapshot);
+}

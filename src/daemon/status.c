@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon_int.h"
+
+int64_t daemon_wall_s(void)
+{
+    return (int64_t)(clock_wall_us() / 1000000);
+}
+
+static void fill_trunks(const struct daemon_service *service, struct stats_json *json)
+{
+    const struct stats_registry *registry = service->shared.registry;
+    const struct proxy_plan *plan = service->snapshot->plan;
+    stats_json_begin_array(json, "trunks");
+    for (size_t i = 0; i < proxy_plan_trunk_count(plan); i++) {
+        const struct proxy_trunk *trunk = proxy_plan_trunk(plan, i);
+        stats_json_begin_object(json, NULL);
+        stats_json_slice(json, "name", trunk->screen.name);
+        stats_json_text(json, "origin", screen_origin_text(trunk->screen.origin));
+        stats_json_slice(json, "country", trunk->screen.country);
+        stats_json_boolean(json, "trusted", trunk->screen.trusted);
+        stats_json_uint(json, "targets", trunk->target_count);
+        stats_json_uint(json, "calls_in",
+                        stats_label_total(registry, STATS_FAMILY_TRUNK_CALLS_IN, trunk->label_in));
+        stats_json_uint(
+            json, "calls_out",
+            stats_label_total(registry, STATS_FAMILY_TRUNK_CALLS_OUT, trunk->label_out));
+        stats_json_uint(
+            json, "answered",
+            stats_label_total(registry, STATS_FAMILY_TRUNK_ANSWERED, trunk->label_answered));
+        stats_json_uint(
+            json, "blocked",
+            stats_label_total(registry, STATS_FAMILY_TRUNK_BLOCKED, trunk->label_blocked));
+        stats_json_end_object(json);
+    }
+    stats_json_end_array(json);
+}
+
+static void fill_listeners(const struct daemon_service *service, struct stats_json *json)
+{
+    const struct tp_group *group = service->shared.group;
+    stats_json_begin_array(json, "listeners");
+    for (size_t i = 0; i < tp_group_listener_count(group); i++) {
+        char text[TP_ADDRESS_TEXT];
+        const struct tp_listener_settings *listener = tp_group_listener(group, i);
+        stats_json_begin_object(json, NULL);
+        stats_json_text(json, "address", tp_address_text(&listener->address, text));
+        stats_json_text(json, "transport", "udp");
+        stats_json_slice(json, "network", listener->network);
+        if (listener->advertise.length > 0)
+            stats_json_slice(json, "advertise", listener->advertise);
+        stats_json_end_object(json);
+    }
+    stats_json_end_array(json);
+}
+
+static void text_unless_empty(struct stats_json *json, const char *key, const char *text)
+{
+    if (text[0] != '\0')
+        stats_json_text(json, key, text);
+}
+
+static void fill_skipped(const struct rep_status *status, struct stats_json *json)
+{
+    stats_json_begin_object(json, "skipped");
+    for (unsigned i = 0; i < REP_SKIP_COUNT; i++)
+        if (status->skipped[i] > 0)
+            stats_json_uint(json, rep_skip_text(i), status->skipped[i]);
+    stats_json_end_object(json);
+    text_unless_empty(json, "skipped_example", status->skipped_example);
+}
+
+static void fill_reputation(const struct daemon_service *service, struct stats_json *json)
+{
+    struct rep_status status;
+    rep_store_status(service->shared.store, &status);
+    stats_json_begin_object(json, "reputation");
+    stats_json_text(json, "store", status.backend == REP_BACKEND_REDIS ? "redis" : "memory");
+    stats_json_text(json, "mode", status.mode == REP_MODE_REPLICA ? "replica" : "lookup");
+    stats_json_text(json, "state", rep_state_text(status.state));
+    text_unless_empty(json, "server", status.server);
+    stats_json_boolean(json, "connected", status.connected);
+    stats_json_boolean(json, "loaded", status.loaded);
+    stats_json_boolean(json, "from_saved", status.from_saved);
+    text_unless_empty(json, "tracking", status.tracking);
+    text_unless_empty(json, "held", status.hold);
+    text_unless_empty(json, "error", status.error);
+    stats_json_uint(json, "numbers", status.replica.entries[REP_KIND_NUMBER]);
+    stats_json_uint(json, "prefixes", status.replica.entries[REP_KIND_PREFIX]);
+    stats_json_uint(json, "raw", status.replica.entries[REP_KIND_RAW]);
+    stats_json_uint(json, "bytes", status.replica.bytes);
+    if (status.state == REP_STATE_LOADING || status.state == REP_STATE_COMPARING) {
+        stats_json_uint(json, "scanned", status.scanned);
+        stats_json_uint(json, "expected", status.expected);
+    }
+    stats_json_uint(json, "changes", status.changes);
+    stats_json_uint(json, "resyncs", status.resyncs);
+    stats_json_uint(json, "reconnects", status.reconnects);
+    if (status.last_change_wall_us != 0)
+        stats_json_time(json, "last_change", status.last_change_wall_us);
+    if (status.mode == REP_MODE_LOOKUP) {
+        stats_json_uint(json, "lookups", status.lookups);
+        stats_json_uint(json, "lookup_failures", status.lookup_failures);
+        stats_json_boolean(json, "breaker_open", status.breaker_open);
+    }
+    fill_skipped(&status, json);
+    stats_json_end_object(json);
+}
+
+static void fill_status(void *argument, struct stats_json *json)
+{
+    const struct daemon_service *service = argument;
+    const struct stats_registry *registry = service->shared.registry;
+    const struct rule_set *rules = screen_policy_rules(service->snapshot->policy);
+    stats_json_text(json, "version", RINGFENCE_VERSION);
+    stats_json_text(json, "node", service->source.node);
+    stats_json_int(json, "pid", getpid());
+    stats_json_uint(json, "uptime_s", (clock_monotonic_us() - service->started_us) / 1000000);
+    stats_json_text(json, "mode", service->drain_until_us != 0 ? "draining" : "inline");
+    stats_json_uint(json, "workers", service->shared.workers);
+    stats_json_uint(json, "calls", stats_total(registry, STATS_CALLS));
+    stats_json_uint(json, "calls_held", stats_gauge_total(registry, STATS_GAUGE_CALLS_HELD));
+    stats_json_uint(json, "parked", stats_gauge_total(registry, STATS_GAUGE_CALLS_PARKED));
+    stats_json_uint(json, "transactions", stats_gauge_total(registry, STATS_GAUGE_TRANSACTIONS));
+    stats_json_uint(json, "lingering",
+                    stats_gauge_total(registry, STATS_GAUGE_TRANSACTIONS_LINGERING));
+    stats_json_uint(json, "transaction_bytes",
+                    stats_gauge_total(registry, STATS_GAUGE_TRANSACTION_BYTES));
+    stats_json_text(json, "rules_version", rule_set_version(rules));
+    stats_json_uint(json, "rules", rule_set_count(rules));
+    stats_json_uint(json, "reloads", service->reloads);
+    text_unless_empty(json, "reload_failure", service->reload_failure);
+    fill_reputation(service, json);
+    fill_trunks(service, json);
+    fill_listeners(service, json);
+}
+
+int daemon_command_status(void *context, const struct ctl_request *request, struct ctl_reply *reply)
+{
+    (void)request;
+    ctl_reply_object(reply, fill_status, context);
+    return 0;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "daemon_int.h"
+
+#define EVENT_RECORDS 4096
+#define GAUGE_US      UINT64_C(250000)
+
+struct daemon_worker {
+    struct daemon_shared *shared;
+    size_t index;
+    struct rt_thread *thread;
+    struct rt_loop *loop;
+    struct rt_wheel *wheel;
+    struct rt_mailbox *mailbox;
+    struct reclaim_reader *reader;
+    struct stats_shard *stats;
+    struct stats_event_queue *events;
+    struct tp_worker *transport;
+    struct txn_layer *transactions;
+    struct call_table *calls;
+    struct screen_engine *screening;
+    struct rep_lookup *lookup;
+    struct proxy *proxy;
+    struct daemon_snapshot *snapshot; /* the one that was adopted */
+    struct rt_timer upkeep;
+};
+
+/* ---- glue: the transport feeds the proxy, the transactions feed the transport ------------- */
+
+static void received(void *argument, const struct tp_packet *packet)
+{
+    struct daemon_worker *worker = argument;
+    proxy_receive(worker->proxy, packet);
+}
+
+static void send_failed(void *argument, uint64_t cookie, int error)
+{
+    struct daemon_worker *worker = argument;
+    txn_layer_send_failed(worker->transactions, cookie, error, rt_loop_now(worker->loop));
+}
+
+static void batch_done(void *argument, uint64_t now_us)
+{
+    (void)argument;
+    (void)now_us;
+}
+
+static const struct tp_events transport_events = {
+    .received = received,
+    .send_failed = send_failed,
+    .batch_done = batch_done,
+};
+
+static void output_send(void *argument, uint16_t listener, const struct tp_address *to,
+                        struct slice bytes, uint64_t cookie)
+{
+    struct daemon_worker *worker = argument;
+    tp_worker_send(worker->transport, listener, to, bytes, cookie);
+}
+
+static void call_ended(void *argument, const struct call_summary *summary, enum call_end end,
+                       uint64_t now_us)
+{
+    (void)argument;
+    (void)summary;
+    (void)end;
+    (void)now_us;
+}
+
+/* ---- the loop's hooks --------------------------------------------------------------------- */
+
+static void publish_gauges(struct daemon_worker *worker)
+{
+    struct stats_shard *stats = worker->stats;
+    stats_gauge_set(stats, STATS_GAUGE_TRANSACTIONS, txn_layer_live(worker->transactions));
+    stats_gauge_set(stats, STATS_GAUGE_TRANSACTIONS_LINGERING,
+                    txn_layer_lingering(worker->transactions));
+    stats_gauge_set(stats, STATS_GAUGE_CALLS_HELD, call_table_count(worker->calls));
+    stats_gauge_set(stats, STATS_GAUGE_CALLS_PARKED, proxy_parked(worker->proxy));
+    stats_gauge_set(stats, STATS_GAUGE_TRANSACTION_BYTES, txn_layer_bytes(worker->transactions));
+}
+
+static void upkeep(struct rt_timer *timer, uint64_t now_us)
+{
+    struct daemon_worker *worker = LIST_ENTRY(timer, struct daemon_worker, upkeep);
+    proxy_set_wall_offset(worker->proxy, (int64_t)clock_wall_us() - (int64_t)clock_monotonic_us());
+    publish_gauges(worker);
+    rt_timer_set(worker->wheel, timer, now_us, GAUGE_US);
+}
+
+static void adopt(struct daemon_worker *worker)
+{
+    struct daemon_snapshot *current =
+        atomic_load_explicit(&worker->shared->current, memory_order_acquire);
+    if (current == worker->snapshot)
+        return;
+    worker->snapshot = current;
+    proxy_adopt(worker->proxy, &current->proxy);
+}
+
+static void after_wait(void *argument)
+{
+    struct daemon_worker *worker = argument;
+    reclaim_online(worker->reader);
+    tp_worker_after_sleep(worker->transport);
+    adopt(worker);
+}
+
+static void before_wait(void *argument, uint64_t *wait_us)
+{
+    struct daemon_worker *worker = argument;
+    uint64_t now_us = rt_loop_refresh(worker->loop);
+    rt_wheel_advance(worker->wheel, now_us);
+    bool busy = tp_worker_take_handed_over(worker->transport);
+    tp_worker_flush(worker->transport);
+    uint64_t wait = rt_wheel_wait(worker->wheel, now_us);
+    if (wait < *wait_us)
+        *wait_us = wait;
+    reclaim_offline(worker->reader);
+    tp_worker_before_sleep(worker->transport);
+    /* Armed now: what was published before is seen here, what comes later rings. */
+    if (busy || tp_worker_take_handed_over(worker->transport)) {
+        tp_worker_flush(worker->transport);
+        *wait_us = 0;
+    }
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static int create_tables(struct daemon_worker *worker)
+{
+    const struct daemon_shared *shared = worker->shared;
+    const struct proxy_limits *limits = worker->snapshot->proxy.limits;
+    const struct txn_output output = {.send = output_send, .argument = worker};
+    struct txn_settings transactions = {
+        .t1_us = limits->t1_us,
+        .t2_us = 8 * limits->t1_us,
+        .t4_us = 10 * limits->t1_us,
+        .limit = limits->transactions,
+        .lingering_limit = limits->lingering,
+        .per_call_limit = limits->per_call,
+        .per_source_limit = limits->per_source,
+        .memory_limit = limits->message_bytes,
+        .key = {shared->table_keys[0], shared->table_keys[1]},
+    };
+    struct call_settings calls = {
+        .limit = limits->calls,
+        .max_call_us = limits->max_call_us,
+        .key = {shared->table_keys[0], shared->table_keys[1]},
+    };
+    int error = txn_layer_create(&transactions, worker->wheel, worker->stats, &output,
+                                 &worker->transactions);
+    if (error == 0)
+        error = call_table_create(&calls, worker->wheel, worker->stats, call_ended, worker,
+                                  &worker->calls);
+    return error;
+}
+
+static int create_proxy(struct daemon_worker *worker)
+{
+    struct daemon_shared *shared = worker->shared;
+    int error = screen_engine_create(shared->store, &worker->screening);
+    if (error == 0 && rep_store_mode(shared->store) == REP_MODE_LOOKUP)
+        error = rep_lookup_create(shared->store, worker->loop, worker->wheel, &worker->lookup);
+    if (error != 0)
+        return error;
+    const struct proxy_parts parts = {
+        .worker = worker->index,
+        .marks = &shared->marks,
+        .labels = &shared->labels,
+        .registry = shared->registry,
+        .group = shared->group,
+        .transactions = worker->transactions,
+        .output = {.send = output_send, .argument = worker},
+        .calls = worker->calls,
+        .wheel = worker->wheel,
+        .screening = worker->screening,
+        .limiter = shared->limiter,
+        .lookup = worker->lookup,
+        .stats = worker->stats,
+        .events = worker->events,
+    };
+    return proxy_create(&parts, &worker->snapshot->proxy, &worker->proxy);
+}
+
+int daemon_worker_create(struct daemon_shared *shared, size_t index, struct daemon_worker **worker)
+{
+    struct daemon_worker *created = calloc(1, sizeof(*created));
+    if (created == NULL)
+        return -ENOMEM;
+    created->shared = shared;
+    created->index = index;
+    created->snapshot = atomic_load_explicit(&shared->current, memory_order_acquire);
+    int error = rt_loop_create(&created->loop);
+    if (error == 0)
+        error = rt_wheel_create(rt_loop_now(created->loop), &created->wheel);
+    if (error == 0)
+        error = rt_mailbox_create(created->loop, created, &created->mailbox);
+    if (error == 0)
+        error = reclaim_register(shared->reclaim, &created->reader);
+    if (error == 0)
+        error = stats_shard_create(shared->registry, &created->stats);
+    if (error == 0)
+        error = stats_event_queue_create(EVENT_RECORDS, &created->events);
+    if (error == 0)
+        error = create_tables(created);
+    if (error == 0)
+        error = create_proxy(created);
+    if (error == 0)
+        error = tp_worker_create(shared->group, index, created->loop, created->stats,
+                                 &transport_events, created, &created->transport);
+    if (error != 0) {
+        daemon_worker_destroy(created);
+        return error;
+    }
+    rt_timer_init(&created->upkeep, upkeep);
+    rt_loop_set_hooks(created->loop, before_wait, after_wait, created);
+    *worker = created;
+    return 0;
+}
+
+static void run(void *argument)
+{
+    struct daemon_worker *worker = argument;
+    reclaim_online(worker->reader);
+    upkeep(&worker->upkeep, rt_loop_refresh(worker->loop));
+    int error = rt_loop_run(worker->loop);
+    if (error != 0)
+        log_error("daemon", "worker %zu: its event loop failed: %s", worker->index,
+                  error_text(error));
+    publish_gauges(worker);
+    reclaim_offline(worker->reader);
+}
+
+int daemon_worker_start(struct daemon_worker *worker)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "worker-%zu", worker->index);
+    int processor = worker->shared->pin ? (int)worker->index : -1;
+    return rt_thread_start(name, processor, run, worker, &worker->thread);
+}
+
+struct stats_event_queue *daemon_worker_events(const struct daemon_worker *worker)
+{
+    return worker->events;
+}
+
+static void drain_letter(void *target, void *argument)
+{
+    struct daemon_worker *worker = target;
+    (void)argument;
+    proxy_drain(worker->proxy);
+}
+
+void daemon_worker_drain(struct daemon_worker *worker)
+{
+    if (rt_mailbox_post(worker->mailbox, drain_letter, NULL) != 0)
+        log_error("daemon", "worker %zu cannot be drained: out of memory", worker->index);
+}
+
+static void nudge_letter(void *target, void *argument)
+{
+    (void)target;
+    (void)argument;
+}
+
+void daemon_worker_nudge(struct daemon_worker *worker)
+{
+    if (rt_mailbox_post(worker->mailbox, nudge_letter, NULL) != 0)
+        log_debug("daemon", "worker %zu adopts with its next message", worker->index);
+}
+
+void daemon_worker_destroy(struct daemon_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    if (worker->thread != NULL) {
+        rt_loop_stop(worker->loop);
+        rt_thread_join(worker->thread);
+    }
+    if (worker->transport != NULL)
+        tp_worker_destroy(worker->transport);
+    rep_lookup_destroy(worker->lookup);
+    proxy_destroy(worker->proxy);
+    screen_engine_destroy(worker->screening);
+    call_table_destroy(worker->calls);
+    txn_layer_destroy(worker->transactions);
+    if (worker->events != NULL)
+        stats_event_queue_destroy(worker->events);
+    if (worker->reader != NULL)
+        reclaim_unregister(worker->reader);
+    rt_mailbox_destroy(worker->mailbox);
+    rt_wheel_destroy(worker->wheel);
+    rt_loop_destroy(worker->loop);
+    free(worker);
+}
