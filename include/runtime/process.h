@@ -14,8 +14,8 @@ struct rt_signals;
 
 typedef void rt_signal_fn(void *argument, int signal_number);
 
-/* Blocks the signals (0-terminated) in the calling thread, which must be the first one, and delivers
- * them through the loop (signalfd). SIGPIPE is ignored. */
+/* Blocks the signals (0-terminated) in the calling thread, which must be the first one, and
+ * delivers them through the loop (signalfd). SIGPIPE is ignored. */
 int rt_signals_create(struct rt_loop *loop, const int *signals, rt_signal_fn *received,
                       void *argument, struct rt_signals **out) MUST_CHECK;
 void rt_signals_destroy(struct rt_signals *signals);

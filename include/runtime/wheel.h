@@ -46,7 +46,8 @@ uint64_t rt_wheel_wait(const struct rt_wheel *wheel, uint64_t now_us);
 
 uint64_t rt_wheel_count(const struct rt_wheel *wheel);
 
-/* Timers that are still set are forgotten, not fired. NULL is allowed. */
+/* Timers that are still set are neither fired nor touched, so their owners may be gone before or
+ * after; but they may not be set or cancelled any more. NULL is allowed. */
 void rt_wheel_destroy(struct rt_wheel *wheel);
 
 #endif

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -11,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/log.h"
 
 struct rt_watch {
     struct rt_loop *loop;
@@ -36,6 +38,9 @@ struct rt_loop {
     void *hook_argument;
     bool woken; /* after_wait has run in this turn */
 };
+
+/* A year: what is longer needs no alarm, and libevent's sum of times could overflow. */
+#define LONGEST_WAIT_US (UINT64_C(1000000) * 86400 * 365)
 
 static void wake_up(struct rt_loop *loop)
 {
@@ -64,9 +69,23 @@ static void stop_ready(evutil_socket_t descriptor, short events, void *argument)
     wake_up(argument);
 }
 
+static void log_of_libevent(int severity, const char *text)
+{
+    if (severity >= EVENT_LOG_WARN)
+        log_warning("loop", "%s", text);
+}
+
+/* Or libevent would write its own lines to stderr. */
+static void route_libevent_log(void)
+{
+    event_set_log_callback(log_of_libevent);
+}
+
 int rt_loop_create(struct rt_loop **loop)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     int error = -ENOMEM;
+    pthread_once(&once, route_libevent_log);
     struct rt_loop *created = calloc(1, sizeof(*created));
     if (created == NULL)
         return -ENOMEM;
@@ -81,8 +100,7 @@ int rt_loop_create(struct rt_loop **loop)
     if (config == NULL)
         goto out;
     /* Microseconds, not epoll's milliseconds: the timers of a deadline of 20 ms need them. */
-    int set = event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER |
-                                                EVENT_BASE_FLAG_NOLOCK |
+    int set = event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NOLOCK |
                                                 EVENT_BASE_FLAG_NO_CACHE_TIME);
     created->base = set == 0 ? event_base_new_with_config(config) : NULL;
     event_config_free(config);
@@ -121,8 +139,7 @@ uint64_t rt_loop_refresh(struct rt_loop *loop)
 static void watch_ready(evutil_socket_t descriptor, short events, void *argument)
 {
     struct rt_watch *watch = argument;
-    unsigned ready =
-        (events & EV_READ ? RT_READABLE : 0U) | (events & EV_WRITE ? RT_WRITABLE : 0U);
+    unsigned ready = (events & EV_READ ? RT_READABLE : 0U) | (events & EV_WRITE ? RT_WRITABLE : 0U);
     wake_up(watch->loop);
     if (!watch->destroyed && (ready & watch->interest) != 0)
         watch->ready(watch->argument, descriptor, ready & watch->interest);
@@ -133,13 +150,17 @@ static int arm_watch(struct rt_watch *watch, unsigned interest)
     short events = (short)((interest & RT_READABLE ? EV_READ : 0) |
                            (interest & RT_WRITABLE ? EV_WRITE : 0) | EV_PERSIST);
     event_del(watch->event);
-    watch->interest = interest;
+    watch->interest = 0;
     if (interest == 0)
         return 0;
     if (event_assign(watch->event, watch->loop->base, watch->descriptor, events, watch_ready,
                      watch) != 0)
         return -EINVAL;
-    return event_add(watch->event, NULL) == 0 ? 0 : -ENOMEM;
+    errno = 0;
+    if (event_add(watch->event, NULL) != 0)
+        return errno != 0 ? -errno : -ENOMEM;
+    watch->interest = interest;
+    return 0;
 }
 
 int rt_watch_create(struct rt_loop *loop, int descriptor, unsigned interest, rt_ready_fn *ready,
@@ -153,8 +174,7 @@ int rt_watch_create(struct rt_loop *loop, int descriptor, unsigned interest, rt_
     created->ready = ready;
     created->argument = argument;
     list_init(&created->rest);
-    created->event =
-        event_new(loop->base, descriptor, EV_READ | EV_PERSIST, watch_ready, created);
+    created->event = event_new(loop->base, descriptor, EV_READ | EV_PERSIST, watch_ready, created);
     int error = created->event == NULL ? -ENOMEM : arm_watch(created, interest);
     if (error != 0) {
         if (created->event != NULL)
@@ -202,11 +222,16 @@ void rt_loop_set_hooks(struct rt_loop *loop, void (*before_wait)(void *argument,
 int rt_loop_turn(struct rt_loop *loop, uint64_t wait_us)
 {
     int flags = EVLOOP_ONCE;
-    if (loop->before_wait != NULL)
-        loop->before_wait(loop->hook_argument, &wait_us);
+    if (loop->before_wait != NULL) {
+        uint64_t shorter_us = wait_us;
+        loop->before_wait(loop->hook_argument, &shorter_us);
+        if (shorter_us < wait_us)
+            wait_us = shorter_us;
+    }
     if (wait_us == 0) {
-        flags = EVLOOP_NONBLOCK;
-    } else if (wait_us != UINT64_MAX) {
+        /* Without ONCE it would go round as long as anything keeps being ready. */
+        flags = EVLOOP_ONCE | EVLOOP_NONBLOCK;
+    } else if (wait_us < LONGEST_WAIT_US) {
         struct timeval wait = {(time_t)(wait_us / 1000000), (suseconds_t)(wait_us % 1000000)};
         if (event_add(loop->alarm, &wait) != 0)
             return -ENOMEM;
@@ -230,10 +255,12 @@ int rt_loop_run(struct rt_loop *loop)
 void rt_loop_stop(struct rt_loop *loop)
 {
     const uint64_t one = 1;
+    int saved_errno = errno; /* for whom a signal handler interrupts */
     atomic_store_explicit(&loop->stopping, true, memory_order_release);
     if (write(loop->stop_descriptor, &one, sizeof(one)) < 0) {
         /* EAGAIN only: it is rung already. */
     }
+    errno = saved_errno;
 }
 
 void rt_loop_destroy(struct rt_loop *loop)

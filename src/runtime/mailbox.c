@@ -19,6 +19,7 @@ struct rt_mailbox {
     struct rt_watch *watch;
     void *target;
     int descriptor;
+    struct letter *batch;  /* being run, oldest first; owner thread */
     pthread_mutex_t mutex; /* guards what follows */
     struct letter *first;
     struct letter **last;
@@ -35,15 +36,22 @@ static struct letter *take_all(struct rt_mailbox *mailbox)
     return first;
 }
 
-static void run_all(struct rt_mailbox *mailbox)
+/* Off the mailbox one by one, so that a letter may close it and the order still holds. */
+static void run_batch(struct rt_mailbox *mailbox)
 {
-    struct letter *letter = take_all(mailbox);
-    while (letter != NULL) {
-        struct letter *next = letter->next;
+    while (mailbox->batch != NULL) {
+        struct letter *letter = mailbox->batch;
+        mailbox->batch = letter->next;
         letter->run(mailbox->target, letter->argument);
         free(letter);
-        letter = next;
     }
+}
+
+static void run_all(struct rt_mailbox *mailbox)
+{
+    run_batch(mailbox);
+    mailbox->batch = take_all(mailbox);
+    run_batch(mailbox);
 }
 
 static void mailbox_ready(void *argument, int descriptor, unsigned ready)
@@ -65,10 +73,9 @@ int rt_mailbox_create(struct rt_loop *loop, void *target, struct rt_mailbox **ma
     created->last = &created->first;
     pthread_mutex_init(&created->mutex, NULL);
     created->descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    int error = created->descriptor < 0
-                    ? -errno
-                    : rt_watch_create(loop, created->descriptor, RT_READABLE, mailbox_ready,
-                                      created, &created->watch);
+    int error = created->descriptor < 0 ? -errno
+                                        : rt_watch_create(loop, created->descriptor, RT_READABLE,
+                                                          mailbox_ready, created, &created->watch);
     if (error != 0) {
         rt_mailbox_destroy(created);
         return error;

@@ -41,6 +41,15 @@ static int drop_capabilities(void)
     return syscall(SYS_capset, &header, none) == 0 ? 0 : -errno;
 }
 
+static int become(const char *user, uid_t uid, gid_t gid)
+{
+    if (initgroups(user, gid) != 0 || setresgid(gid, gid, gid) != 0 ||
+        setresuid(uid, uid, uid) != 0)
+        return -errno;
+    /* Nothing may bring root back. */
+    return uid == 0 || setuid(0) != 0 ? 0 : -EPERM;
+}
+
 int rt_process_drop_privileges(const char *user, const char *group)
 {
     errno = 0;
@@ -50,17 +59,19 @@ int rt_process_drop_privileges(const char *user, const char *group)
     uid_t uid = account->pw_uid;
     gid_t gid = account->pw_gid;
     if (group != NULL && group[0] != '\0') {
+        errno = 0;
         const struct group *entry = getgrnam(group);
         if (entry == NULL)
-            return -ENOENT;
+            return errno != 0 ? -errno : -ENOENT;
         gid = entry->gr_gid;
     }
-    if (initgroups(user, gid) != 0 || setresgid(gid, gid, gid) != 0 ||
-        setresuid(uid, uid, uid) != 0)
-        return -errno;
-    /* Nothing may bring root back. */
-    if (uid != 0 && setuid(0) == 0)
-        return -EPERM;
+    int error = 0;
+    if (geteuid() == 0)
+        error = become(user, uid, gid);
+    else if (getuid() != uid || geteuid() != uid || getegid() != gid)
+        error = -EPERM; /* a service manager that sets the user has to set this one */
+    if (error != 0)
+        return error;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return -errno;
     return drop_capabilities();

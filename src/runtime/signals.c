@@ -14,12 +14,13 @@ struct rt_signals {
     void *argument;
 };
 
+/* One a turn, since the callback may destroy us: what is pending keeps the descriptor ready. */
 static void signals_ready(void *argument, int descriptor, unsigned ready)
 {
     struct rt_signals *signals = argument;
     struct signalfd_siginfo information;
     (void)ready;
-    while (read(descriptor, &information, sizeof(information)) == (ssize_t)sizeof(information))
+    if (read(descriptor, &information, sizeof(information)) == (ssize_t)sizeof(information))
         signals->received(signals->argument, (int)information.ssi_signo);
 }
 
@@ -33,15 +34,19 @@ int rt_signals_create(struct rt_loop *loop, const int *signals, rt_signal_fn *re
     created->received = received;
     created->argument = argument;
     sigemptyset(&set);
-    for (; *signals != 0; signals++)
-        sigaddset(&set, *signals);
-    signal(SIGPIPE, SIG_IGN);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    created->descriptor = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    int error = created->descriptor < 0
-                    ? -errno
-                    : rt_watch_create(loop, created->descriptor, RT_READABLE, signals_ready,
-                                      created, &created->watch);
+    int error = 0;
+    for (; *signals != 0 && error == 0; signals++)
+        error = sigaddset(&set, *signals) == 0 ? 0 : -errno;
+    created->descriptor = error == 0 ? signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) : -1;
+    if (error == 0 && created->descriptor < 0)
+        error = -errno;
+    if (error == 0)
+        error = rt_watch_create(loop, created->descriptor, RT_READABLE, signals_ready, created,
+                                &created->watch);
+    if (error == 0)
+        error = -pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (error == 0 && signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        error = -errno;
     if (error != 0) {
         rt_signals_destroy(created);
         return error;
@@ -50,6 +55,7 @@ int rt_signals_create(struct rt_loop *loop, const int *signals, rt_signal_fn *re
     return 0;
 }
 
+/* The signals stay blocked: a second SIGTERM must not kill the process amid its orderly end. */
 void rt_signals_destroy(struct rt_signals *signals)
 {
     if (signals == NULL)

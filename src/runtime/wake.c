@@ -8,12 +8,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* AWAKE -> ARMED by the sleeper; ARMED -> RUNG by the one producer that wins; back by the sleeper. */
+/* AWAKE -> ARMED by the sleeper; ARMED -> RUNG by the one producer that wins; back by the sleeper.
+ */
 enum { WAKE_AWAKE, WAKE_ARMED, WAKE_RUNG };
 
 struct rt_wake {
     _Atomic int state;
     int descriptor;
+    uint64_t owed_rings; /* sleeper's: seen as RUNG, but not yet read from the eventfd */
 };
 
 int rt_wake_create(struct rt_wake **wake)
@@ -46,13 +48,15 @@ void rt_wake_arm(struct rt_wake *wake)
 
 void rt_wake_disarm(struct rt_wake *wake)
 {
-    uint64_t value;
-    if (atomic_exchange_explicit(&wake->state, WAKE_AWAKE, memory_order_acq_rel) != WAKE_RUNG)
+    uint64_t rings;
+    if (atomic_exchange_explicit(&wake->state, WAKE_AWAKE, memory_order_acq_rel) == WAKE_RUNG)
+        wake->owed_rings++;
+    if (wake->owed_rings == 0)
         return;
-    /* The producer that set RUNG may not have written yet: then the eventfd is found rung later,
-     * which costs one empty turn. */
-    if (read(wake->descriptor, &value, sizeof(value)) < 0) {
-    }
+    /* The producer that set RUNG may not have written yet. What it owes is remembered and read
+     * after a later wait: left unread, it would keep the sleeper from ever sleeping again. */
+    if (read(wake->descriptor, &rings, sizeof(rings)) == (ssize_t)sizeof(rings))
+        wake->owed_rings -= rings;
 }
 
 void rt_wake_ring(struct rt_wake *wake)

@@ -73,18 +73,36 @@ void rt_timer_set(struct rt_wheel *wheel, struct rt_timer *timer, uint64_t now_u
                   uint64_t delay_us)
 {
     rt_timer_cancel(wheel, timer);
-    /* Rounded up, and one tick more for the part of a millisecond that now_us is into its own. */
-    timer->due_ms = (now_us + delay_us + 999) / 1000;
+    uint64_t due_us = delay_us < UINT64_MAX - now_us ? now_us + delay_us : UINT64_MAX;
+    timer->due_ms = due_us / 1000 + (due_us % 1000 != 0 ? 1 : 0);
     if (timer->due_ms <= wheel->now_ms)
         timer->due_ms = wheel->now_ms + 1;
     file(wheel, timer);
     wheel->count++;
 }
 
+/*
+ * When its only timer goes, a slot's bit goes too: most timers of a call are cancelled, and each
+ * bit left behind would wake an idle worker once for nothing.
+ */
+static void clear_used(struct rt_wheel *wheel, const struct list_link *head)
+{
+    for (unsigned level = 0; level < LEVELS; level++) {
+        struct wheel_level *at = &wheel->levels[level];
+        uintptr_t offset = (uintptr_t)head - (uintptr_t)at->slots;
+        if (offset < sizeof(at->slots)) {
+            size_t slot = offset / sizeof(at->slots[0]);
+            at->used[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
+        }
+    }
+}
+
 void rt_timer_cancel(struct rt_wheel *wheel, struct rt_timer *timer)
 {
     if (!rt_timer_is_set(timer))
         return;
+    if (timer->link.next == timer->link.previous)
+        clear_used(wheel, timer->link.next); /* its only neighbour is the head */
     list_remove(&timer->link);
     wheel->count--;
 }
@@ -119,7 +137,8 @@ static void take_slot(struct wheel_level *level, unsigned slot, struct list_link
     list_init(head);
 }
 
-/* The clock stands at a multiple of 256^level: what lies in the slot that begins here comes down. */
+/* The clock stands at a multiple of 256^level: what lies in the slot that begins here comes down.
+ */
 static void cascade(struct rt_wheel *wheel, unsigned level, struct list_link *due)
 {
     struct list_link taken;
@@ -192,5 +211,6 @@ uint64_t rt_wheel_count(const struct rt_wheel *wheel)
 
 void rt_wheel_destroy(struct rt_wheel *wheel)
 {
+    /* The timers are not touched: their owners may be gone already. */
     free(wheel);
 }
