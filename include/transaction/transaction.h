@@ -53,7 +53,7 @@ int txn_layer_create(const struct txn_settings *settings, struct rt_wheel *wheel
                      struct stats_shard *stats, const struct txn_output *output,
                      struct txn_layer **layer) MUST_CHECK;
 
-/* Live transactions and lingering records. */
+/* Live transactions and lingering records. A refused INVITE stays live until its ACK or Timer H. */
 uint32_t txn_layer_live(const struct txn_layer *layer);
 uint32_t txn_layer_lingering(const struct txn_layer *layer);
 size_t txn_layer_bytes(const struct txn_layer *layer);

@@ -68,11 +68,12 @@ const char *smsg_chars_span_escaped(const char *at, const char *end, unsigned cl
 
 const char *smsg_chars_span_quoted(const char *at, const char *end)
 {
-    for (at++; at < end; at++) {
-        if (*at == '"')
+    for (at++; at < end; at += 2) {
+        at = chars_find_either(at, end, '"', '\\');
+        if (at < end && *at == '"')
             return at + 1;
-        if (*at == '\\')
-            at++;
+        if (end - at < 2)
+            break;
     }
     return NULL;
 }

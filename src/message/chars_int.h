@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/slice.h"
 
@@ -57,6 +60,50 @@ static inline const char *chars_skip_lws(const char *at, const char *end)
     while (at < end && char_is_lws(*at))
         at++;
     return at;
+}
+
+/* The first of two bytes, or `end`. Inline and 16 bytes at a step, because lines and names are so
+ * short that a call of memchr() costs more than the search. */
+static inline const char *chars_find_either(const char *at, const char *end, char a, char b)
+{
+#ifdef __SSE2__
+    const __m128i wide_a = _mm_set1_epi8(a);
+    const __m128i wide_b = _mm_set1_epi8(b);
+
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        unsigned found = (unsigned)_mm_movemask_epi8(
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, wide_a), _mm_cmpeq_epi8(bytes, wide_b)));
+
+        if (found != 0)
+            return at + __builtin_ctz(found);
+    }
+#endif
+    while (at < end && *at != a && *at != b)
+        at++;
+    return at;
+}
+
+/* chars_span() of CHAR_URI_ANY, which is visible ASCII but '"' '<' '>' '\\'. */
+static inline const char *chars_span_uri(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        /* Signed, so that bytes from 0x80 on are below the space. */
+        __m128i good = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(' ')),
+                                     _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x7f)));
+        __m128i bad = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                                _mm_cmpeq_epi8(bytes, _mm_set1_epi8('<'))),
+                                   _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('>')),
+                                                _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+        unsigned stop = (unsigned)_mm_movemask_epi8(_mm_andnot_si128(bad, good)) ^ 0xffffu;
+
+        if (stop != 0)
+            return at + __builtin_ctz(stop);
+    }
+#endif
+    return chars_span(at, end, CHAR_URI_ANY);
 }
 
 /* Like chars_span(), with %HH taken as one character; stops at a '%' that starts no escape. */

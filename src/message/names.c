@@ -133,7 +133,7 @@ enum smsg_header_id smsg_header_id(struct slice name)
 bool smsg_line_name(const char *line, const char *line_past, const char *end,
                     struct line_name *name)
 {
-    const char *colon = line_find_either(line, end, ':', '\n');
+    const char *colon = chars_find_either(line, end, ':', '\n');
     const char *past = colon;
 
     if (colon >= line_past || *colon != ':')

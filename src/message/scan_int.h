@@ -6,33 +6,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
+#include "chars_int.h"
 #include "message/scan.h"
-
-/* The first of two bytes, or `end`. Inline and 16 bytes at a step, because lines and names are so
- * short that a call of memchr() costs more than the search. */
-static inline const char *line_find_either(const char *at, const char *end, char a, char b)
-{
-#ifdef __SSE2__
-    const __m128i wide_a = _mm_set1_epi8(a);
-    const __m128i wide_b = _mm_set1_epi8(b);
-
-    for (; end - at >= 16; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-        unsigned found = (unsigned)_mm_movemask_epi8(
-            _mm_or_si128(_mm_cmpeq_epi8(bytes, wide_a), _mm_cmpeq_epi8(bytes, wide_b)));
-
-        if (found != 0)
-            return at + __builtin_ctz(found);
-    }
-#endif
-    while (at < end && *at != a && *at != b)
-        at++;
-    return at;
-}
 
 enum line_end {
     LINE_COMPLETE,
@@ -46,7 +22,7 @@ static inline enum line_end line_physical(const char *at, const char *end, const
     enum line_end how = LINE_COMPLETE;
 
     for (;; at++) {
-        at = line_find_either(at, end, '\r', '\n');
+        at = chars_find_either(at, end, '\r', '\n');
         if (at == end)
             break;
         if (*at == '\n') {

@@ -62,7 +62,7 @@ bool smsg_next_value(struct slice *rest, struct slice *value)
 /* `at` is behind the display name, at '<'. */
 static int parse_bracketed(const char *at, const char *end, struct smsg_address *address)
 {
-    const char *past = chars_span(at + 1, end, CHAR_URI_ANY);
+    const char *past = chars_span_uri(at + 1, end);
 
     if (past == at + 1 || past == end || *past != '>')
         return ERROR_MALFORMED;

@@ -178,6 +178,8 @@ int proxy_divert(struct proxy *proxy, const struct proxy_request *request,
     const struct rule_action *demand = verdict->demand;
     const struct smsg *message = request->message;
     int status;
+    /* What the table of routes had made of the Request-URI is void. */
+    path->request_uri = slice_make(NULL, 0);
     if (demand->target_kind == RULE_TARGET_TRUNK) {
         const struct proxy_trunk *to =
             proxy_plan_find_trunk(proxy->snapshot.plan, slice_of_text(demand->target));

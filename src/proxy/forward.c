@@ -142,7 +142,7 @@ static void edit_display(const struct smsg *message, struct slice display, struc
         smsg_address_parse(smsg_value(message, from), &address) != 0)
         return;
     if (address.display.data != NULL && address.display.length > 0)
-        smsg_edit_replace_slice(edit, address.display, display);
+        smsg_edit_replace_slice(edit, address.display, slice_first(display, display.length - 1));
     else if (address.uri.data > message->bytes.data && address.uri.data[-1] == '<')
         smsg_edit_insert(edit, (uint32_t)(address.uri.data - 1 - message->bytes.data), display);
 }
@@ -207,6 +207,8 @@ void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
         return;
     }
     context->trunk_out = path->to->mark;
+    context->reversed = path->reversed;
+    context->reversed = path->reversed;
     if (path->in_dialog) {
         struct slice caller_tag = path->reversed ? message->to.tag : message->from.tag;
         uint32_t trunk_in = path->reversed ? path->to->mark : request->from->mark;

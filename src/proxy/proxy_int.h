@@ -35,7 +35,7 @@ struct proxy_context {
     uint8_t method;
     bool initial; /* an initial INVITE */
     bool parked;
-    bool ended_by_bye;
+    bool reversed; /* from the called side of a dialog */
 };
 
 struct proxy {
@@ -79,7 +79,7 @@ struct proxy_path {
     bool pop_last_route;      /* strict routing: it became the Request-URI */
     struct slice request_uri; /* data == NULL: as it is */
     struct slice extra;       /* whole header lines */
-    struct slice display;     /* new From display name with quotes; data == NULL: as it is */
+    struct slice display;     /* new From display name with quotes and a space behind; or NULL */
 };
 
 /* ---- proxy.c ------------------------------------------------------------------------------ */

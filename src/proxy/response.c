@@ -50,7 +50,8 @@ static void note_call(struct proxy *proxy, struct proxy_context *context,
         return;
     bool challenged = response->status == 401 || response->status == 407;
     if (context->method == SMSG_METHOD_BYE && !challenged)
-        call_finish_answer(call, response->to.tag, CALL_END_BYE, now_us);
+        call_finish_answer(call, context->reversed ? response->from.tag : response->to.tag,
+                           CALL_END_BYE, now_us);
     else if (response->status == 481 || response->status == 408)
         call_finish(call, CALL_END_GONE, response->status, now_us);
     else if (response->status < 300 &&

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "lexer_int.h"
@@ -118,6 +119,18 @@ static int load_lines(struct list_loader *list, const char *path, struct slice t
     return 0;
 }
 
+/* A pipe would hold up the loading, and a device might never end. */
+static int find_file(const struct rule_loader *loader, struct slice name, char *path, size_t size)
+{
+    struct stat status;
+    if (name.length == 0 || memchr(name.data, '\0', name.length) != NULL)
+        return -ENOENT;
+    int error = file_beside(conf_document_name(loader->document), name.data, path, size);
+    if (error == 0 && stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        error = -EINVAL;
+    return error;
+}
+
 static int load_file(struct list_loader *list, const struct conf_node *node, enum entry_kind kind)
 {
     struct rule_loader *loader = list->loader;
@@ -125,10 +138,12 @@ static int load_file(struct list_loader *list, const struct conf_node *node, enu
     char path[PATH_MAX];
     char *text = NULL;
     size_t length = 0;
-    int error = memchr(node->text.data, '\0', node->text.length) != NULL || node->text.length == 0
-                    ? -ENOENT
-                    : file_beside(conf_document_name(loader->document), node->text.data, path,
-                                  sizeof(path));
+    int error = find_file(loader, node->text, path, sizeof(path));
+    if (error == -EINVAL) {
+        rule_loader_error(loader, node, "list %s: %s is not a regular file",
+                          conf_quote(&name, list->name), conf_quote(&quote, node->text));
+        return 0;
+    }
     if (error == 0)
         error = file_read(path, LIST_FILE_MAX, &text, &length);
     if (error == -ENOMEM)

@@ -65,7 +65,7 @@ static void run_rules(struct screen_engine *engine, struct screen_verdict *verdi
         .fetch_header = screen_fetch_header,
     };
     memset(engine->fetched, 0, sizeof(engine->fetched));
-    rule_set_evaluate(rules, engine->scratch, &inputs, engine->input->wall_us, engine->input->trace,
+    rule_set_evaluate(rules, engine->scratch, &inputs, engine->input.wall_us, engine->input.trace,
                       &engine->outcome);
     verdict->rules_ran = true;
 
@@ -142,7 +142,7 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
     verdict->type = "";
     verdict->finding = rep_finding_none();
     engine->policy = policy;
-    engine->input = input;
+    engine->input = *input;
     engine->finding = rep_finding_none();
     engine->reputation_known = false;
     engine->caller_imitation = false;

@@ -4,7 +4,7 @@
 static bool read_number(const struct screen_engine *engine, enum num_role role,
                         const struct smsg_identity *identity, struct num_number *number)
 {
-    return num_normalise(&engine->input->trunk->profile, role, identity->scheme, identity->user,
+    return num_normalise(&engine->input.trunk->profile, role, identity->scheme, identity->user,
                          identity->uri_params, number) == 0;
 }
 
@@ -42,13 +42,13 @@ void screen_read_facts(struct screen_engine *engine)
 
     /* RFC 3325: the asserted identity is the network number, from a trunk that is trusted. */
     facts->caller =
-        facts->asserted_present && engine->input->trunk->trusted ? facts->asserted : facts->from;
+        facts->asserted_present && engine->input.trunk->trusted ? facts->asserted : facts->from;
     const struct smsg_identity *diverting = diverting_identity(decoded);
     facts->diverting_present = diverting != NULL;
     if (diverting != NULL)
         read_number(engine, NUM_CALLER, diverting, &facts->diverting);
 
-    facts->originates = originates(engine->input->trunk, &facts->caller);
+    facts->originates = originates(engine->input.trunk, &facts->caller);
     facts->caller_line = num_protected_find(lines, &facts->caller);
     facts->callee_line = num_protected_find(lines, &facts->callee);
 }
@@ -66,7 +66,7 @@ static void find_one(const struct rep_replica *replica, const struct num_number 
 
 bool screen_find_reputation(struct screen_engine *engine, bool *degraded)
 {
-    const struct screen_input *input = engine->input;
+    const struct screen_input *input = &engine->input;
     engine->finding = rep_finding_none();
     engine->diverting_finding = rep_finding_none();
     engine->reputation_known = false;

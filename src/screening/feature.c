@@ -40,14 +40,14 @@ static struct rule_value kind_value(const struct num_number *number)
 
 static struct rule_value header_value(engine *e, enum smsg_header_id id)
 {
-    const struct smsg_header *header = smsg_first(e->input->message, id);
+    const struct smsg_header *header = smsg_first(e->input.message, id);
     return header == NULL ? rule_unknown(RULE_TEXT)
-                          : rule_text(smsg_value(e->input->message, header));
+                          : rule_text(smsg_value(e->input.message, header));
 }
 
 static struct rule_value has_header(engine *e, enum smsg_header_id id)
 {
-    return rule_flag(smsg_first(e->input->message, id) != NULL);
+    return rule_flag(smsg_first(e->input.message, id) != NULL);
 }
 
 /* One extractor per row, named like it. */
@@ -60,7 +60,7 @@ FEATURE(CALLER_NUMBER)
 
 FEATURE(CALLER_RAW)
 {
-    bool asserted = e->facts.asserted_present && e->input->trunk->trusted;
+    bool asserted = e->facts.asserted_present && e->input.trunk->trusted;
     return raw_value(&e->facts.caller,
                      asserted ? e->decoded.asserted[0].user : e->decoded.from.user);
 }
@@ -178,22 +178,22 @@ FEATURE(DIVERTING_PRESENT)
 
 FEATURE(TRUNK_NAME)
 {
-    return rule_text(e->input->trunk->name);
+    return rule_text(e->input.trunk->name);
 }
 
 FEATURE(TRUNK_ORIGIN)
 {
-    return text_of(screen_origin_text(e->input->trunk->origin));
+    return text_of(screen_origin_text(e->input.trunk->origin));
 }
 
 FEATURE(TRUNK_COUNTRY)
 {
-    return rule_text(e->input->trunk->country);
+    return rule_text(e->input.trunk->country);
 }
 
 FEATURE(TRUNK_TRUSTED)
 {
-    return rule_flag(e->input->trunk->trusted);
+    return rule_flag(e->input.trunk->trusted);
 }
 
 FEATURE(REPUTATION_SCORE)
@@ -234,12 +234,12 @@ FEATURE(MESSAGE_SUBJECT)
 
 FEATURE(MESSAGE_METHOD)
 {
-    return rule_text(e->input->message->method_text);
+    return rule_text(e->input.message->method_text);
 }
 
 FEATURE(MESSAGE_SIZE)
 {
-    return rule_integer((int64_t)e->input->message->bytes.length);
+    return rule_integer((int64_t)e->input.message->bytes.length);
 }
 
 FEATURE(MESSAGE_HAS_IDENTITY)
@@ -294,10 +294,10 @@ const struct rule_value *screen_fetch_feature(void *context, uint16_t feature)
 bool screen_fetch_header(void *context, struct slice name, struct rule_value *value)
 {
     const struct screen_engine *e = context;
-    const struct smsg_header *header = smsg_find(e->input->message, name);
+    const struct smsg_header *header = smsg_find(e->input.message, name);
     if (header == NULL)
         return false;
-    *value = rule_text(smsg_value(e->input->message, header));
+    *value = rule_text(smsg_value(e->input.message, header));
     return true;
 }
 

@@ -22,7 +22,7 @@ struct screen_engine {
 
     /* The judgement under way. */
     const struct screen_policy *policy;
-    const struct screen_input *input;
+    struct screen_input input; /* a copy: features are read after the judgement too */
     bool reputation_known;
     bool caller_imitation;
     struct rep_finding finding;

@@ -102,10 +102,8 @@ void linger_add(struct txn_layer *layer, enum txn_kind kind, const struct txn_en
         pool_put(layer->lingering, record);
         return;
     }
-    /* Messages from other workers carry the time of their batch, so it may step back a little;
-     * the queue stays in order. */
-    if (queue->last != NULL && record->due_us < queue->last->due_us)
-        record->due_us = queue->last->due_us;
+    /* Messages from other workers carry the time of their batch, so it may step back a little:
+     * such a record stays until the one before it goes. */
     queue_append(queue, record);
     if (!rt_timer_is_set(&queue->timer))
         rt_timer_set(layer->wheel, &queue->timer, now_us, record->due_us - now_us);

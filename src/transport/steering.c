@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 
 #include "message/scan.h"
 #include "transport_int.h"
@@ -143,13 +142,9 @@ void tp_worker_after_sleep(struct tp_worker *worker)
 
 void steering_rung(void *argument, int descriptor, unsigned ready)
 {
+    (void)descriptor;
     (void)ready;
     struct tp_worker *worker = argument;
     tp_worker_after_sleep(worker);
-    /* A producer may write only after the sleeper has disarmed; unread, that would keep the
-     * descriptor readable and the loop spinning until the next bell. */
-    eventfd_t count;
-    int already_read = eventfd_read(descriptor, &count);
-    (void)already_read;
     tp_worker_take_handed_over(worker);
 }

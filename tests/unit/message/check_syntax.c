@@ -85,6 +85,28 @@ START_TEST(malformed_addresses)
 }
 END_TEST
 
+/* Every byte at every place of a long URI: the wide search and its tail know the same bytes. */
+START_TEST(bytes_that_end_a_bracketed_uri)
+{
+    char text[] = "<sip:0123456789012345678901234567890123456789>";
+    struct smsg_address address;
+
+    for (size_t at = 1; at + 2 < sizeof text; at++) {
+        char kept = text[at];
+
+        for (unsigned byte = 0; byte < 256; byte++) {
+            bool good = byte > ' ' && byte < 0x7f && strchr("\"<>\\", (int)byte) == NULL;
+            int code;
+
+            text[at] = (char)byte;
+            code = smsg_address_parse(slice_make(text, sizeof text - 1), &address);
+            ck_assert_msg((code == 0) == good, "byte %u at %zu", byte, at);
+        }
+        text[at] = kept;
+    }
+}
+END_TEST
+
 static const struct uri_row {
     const char *text, *scheme, *user, *password, *host;
     uint16_t port;
@@ -248,6 +270,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, parenthesis_in_a_uri_is_no_comment);
     tcase_add_loop_test(tests, addresses, 0, COUNT(address_rows));
     tcase_add_loop_test(tests, malformed_addresses, 0, COUNT(bad_addresses));
+    tcase_add_test(tests, bytes_that_end_a_bracketed_uri);
     tcase_add_loop_test(tests, uris, 0, COUNT(uri_rows));
     tcase_add_loop_test(tests, malformed_uris, 0, COUNT(bad_uris));
     tcase_add_test(tests, params);
