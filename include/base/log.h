@@ -14,7 +14,13 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
 
 /* "error", "warning", "notice", "info", "debug"; -EINVAL for others. */
 int log_level_parse(struct slice text, enum log_level *level) MUST_CHECK;
@@ -28,14 +34,14 @@ bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *area, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-#define log_error(area, ...) log_write(LOG_LEVEL_ERROR, area, __VA_ARGS__)
+#define log_error(area, ...)   log_write(LOG_LEVEL_ERROR, area, __VA_ARGS__)
 #define log_warning(area, ...) log_write(LOG_LEVEL_WARNING, area, __VA_ARGS__)
-#define log_notice(area, ...) log_write(LOG_LEVEL_NOTICE, area, __VA_ARGS__)
-#define log_info(area, ...) log_write(LOG_LEVEL_INFO, area, __VA_ARGS__)
-#define log_debug(area, ...)                                                                       \
-    do {                                                                                           \
-        if (log_enabled(LOG_LEVEL_DEBUG))                                                          \
-            log_write(LOG_LEVEL_DEBUG, area, __VA_ARGS__);                                         \
+#define log_notice(area, ...)  log_write(LOG_LEVEL_NOTICE, area, __VA_ARGS__)
+#define log_info(area, ...)    log_write(LOG_LEVEL_INFO, area, __VA_ARGS__)
+#define log_debug(area, ...)                               \
+    do {                                                   \
+        if (log_enabled(LOG_LEVEL_DEBUG))                  \
+            log_write(LOG_LEVEL_DEBUG, area, __VA_ARGS__); \
     } while (0)
 
 /* Lets through `burst` lines per second per place and reports how many it held back. */

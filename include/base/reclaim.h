@@ -6,9 +6,9 @@
  * retires an object after unlinking it; its destructor runs in reclaim_collect(), called by the
  * writer, once every online thread has passed a quiescent point since.
  *
- * Memory order: readers store their epoch with release (going online: sequentially consistent
- * fence after it); the writer advances the global epoch after a full fence and loads readers'
- * epochs with acquire.
+ * Memory order: readers store their epoch with release. Going online is a read-modify-write of it,
+ * and so is the writer's look at it, so one of the two always sees what the other did before; the
+ * writer advances the global epoch with release after unlinking.
  */
 #ifndef RINGFENCE_BASE_RECLAIM_H
 #define RINGFENCE_BASE_RECLAIM_H

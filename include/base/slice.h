@@ -19,9 +19,9 @@ struct slice {
 };
 
 /* A slice of a string literal, usable in initialisers. */
-#define SLICE_LITERAL(text)                                                                        \
-    {                                                                                              \
-        (text), sizeof(text) - 1                                                                   \
+#define SLICE_LITERAL(text)      \
+    {                            \
+        (text), sizeof(text) - 1 \
     }
 #define SLICE(text) ((struct slice)SLICE_LITERAL(text))
 
@@ -89,8 +89,7 @@ struct slice slice_trim(struct slice slice);
 /* Position of the first such byte, or slice.length when there is none. */
 static inline size_t slice_find(struct slice slice, char byte)
 {
-    const char *at =
-        slice.length > 0 ? (const char *)memchr(slice.data, byte, slice.length) : NULL;
+    const char *at = slice.length > 0 ? (const char *)memchr(slice.data, byte, slice.length) : NULL;
     return at != NULL ? (size_t)(at - slice.data) : slice.length;
 }
 

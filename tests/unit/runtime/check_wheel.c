@@ -238,6 +238,18 @@ START_TEST(a_callback_may_free_its_owner)
 }
 END_TEST
 
+/* Owners that are torn down before the wheel need not cancel first. */
+START_TEST(a_wheel_ends_after_its_owners)
+{
+    struct rt_wheel *wheel = made(0);
+    struct probe *probe = calloc(1, sizeof(*probe));
+    init(probe, wheel);
+    rt_timer_set(wheel, &probe->timer, 0, MS(100));
+    free(probe);
+    rt_wheel_destroy(wheel);
+}
+END_TEST
+
 /* Against the plain model: each timer fires in the first advance at or after its tick. */
 static void run_model(uint64_t seed, uint64_t step_ms)
 {
@@ -332,6 +344,7 @@ int main(void)
     tcase_add_test(tests, a_callback_may_cancel_one_that_is_about_to_fire);
     tcase_add_test(tests, a_callback_may_set_its_timer_again);
     tcase_add_test(tests, a_callback_may_free_its_owner);
+    tcase_add_test(tests, a_wheel_ends_after_its_owners);
     tcase_add_test(tests, random_use_follows_the_model);
     tcase_add_test(tests, the_wait_is_never_too_long);
     suite_add_tcase(suite, tests);
