@@ -18,7 +18,8 @@ int ctl_client_open(const char *path, unsigned timeout_ms, struct ctl_client **c
 int ctl_client_send(struct ctl_client *client, struct slice text) MUST_CHECK;
 
 /* The next line without its break, valid until the next call. ERROR_NOT_FOUND when the other end
- * has hung up, -ETIMEDOUT, ERROR_LIMIT for a line beyond the longest that a daemon sends, -errno. */
+ * has hung up, -ETIMEDOUT, ERROR_LIMIT for a line beyond the longest that a daemon sends, -errno.
+ */
 int ctl_client_next(struct ctl_client *client, struct slice *line) MUST_CHECK;
 
 struct ctl_answer {

@@ -2,9 +2,9 @@
  * control_server: commands over a Unix socket (docs/control.md holds the protocol).
  *
  * A request is one line {"command":"status","arguments":{...}}; the answer is any number of lines
- * and a last one {"done":true,"status":0,"message":"..."}. Whoever may connect may read; changing is
- * for root, the daemon's own user and a configured group, and each change is written to the log with
- * who asked for it and what came of it.
+ * and a last one {"done":true,"status":0,"message":"..."}. Whoever may connect may read; changing
+ * is for root, the daemon's own user and a configured group, and each change is written to the log
+ * with who asked for it and what came of it.
  */
 #ifndef RINGFENCE_CONTROL_CONTROL_SERVER_H
 #define RINGFENCE_CONTROL_CONTROL_SERVER_H
@@ -88,8 +88,8 @@ void ctl_reply_finish(struct ctl_reply *reply);
 struct ctl_control_server;
 
 /*
- * The rows, with unique names, and context outlive the server. The server answers "help" (a line for
- * each command) and "audit" (writes the argument "text" to the log, with who said it) itself.
+ * The rows, with unique names, and context outlive the server. The server answers "help" (a line
+ * for each command) and "audit" (writes the argument "text" to the log, with who said it) itself.
  */
 int ctl_control_server_create(struct rt_loop *loop, const struct ctl_control_settings *settings,
                               const struct ctl_command *commands, size_t command_count,

@@ -1,10 +1,10 @@
 /*
  * stats_server: publishes counts and events on a Unix socket (docs/stats.md holds the protocol).
  *
- * Whoever connects gets `hello` and then `counts` every interval. It may send one line of JSON to ask
- * for events, another interval, or no counts. A slow reader loses lines and is told how many by a
- * `gap` line; it never slows the daemon or another reader. Runs on the loop of a service thread and
- * is the consumer of the workers' event queues.
+ * Whoever connects gets `hello` and then `counts` every interval. It may send one line of JSON to
+ * ask for events, another interval, or no counts. A slow reader loses lines and is told how many by
+ * a `gap` line; it never slows the daemon or another reader. Runs on the loop of a service thread
+ * and is the consumer of the workers' event queues.
  */
 #ifndef RINGFENCE_CONTROL_STATS_SERVER_H
 #define RINGFENCE_CONTROL_STATS_SERVER_H

@@ -29,7 +29,7 @@ struct ident_marks {
     struct hash_key route;
     struct hash_key tag;
     struct hash_key steering; /* Call-ID to worker; the same after a restart */
-    uint8_t generation; /* 0..15; changes only when one process hands over to the next */
+    uint8_t generation;       /* 0..15; changes only when one process hands over to the next */
 };
 
 /* Derives the keys of each purpose from the site's key. */
@@ -69,7 +69,8 @@ int ident_branch_verify(const struct ident_marks *marks, const struct ident_hop 
 /* The loop part of a branch of our form. */
 uint32_t ident_branch_loop(struct slice branch);
 
-/* A short digest of what routing depends on: Request-URI and Route values (RFC 5393 section 4.2). */
+/* A short digest of what routing depends on: Request-URI and Route values (RFC 5393 section 4.2).
+ */
 uint32_t ident_loop(const struct ident_marks *marks, struct slice request_uri, struct slice routes);
 
 /* A trunk's name as it stands in marks. */

@@ -15,8 +15,8 @@
 #include "control/json.h"
 #include "stats/stream.h"
 
-#define LINE_MAXIMUM                                                                               \
-    (CTL_REPLY_MAXIMUM > STATS_STREAM_LINE_MAXIMUM ? CTL_REPLY_MAXIMUM                             \
+#define LINE_MAXIMUM                                                   \
+    (CTL_REPLY_MAXIMUM > STATS_STREAM_LINE_MAXIMUM ? CTL_REPLY_MAXIMUM \
                                                    : (size_t)STATS_STREAM_LINE_MAXIMUM)
 
 enum { FIRST_CAPACITY = 4096 };
@@ -143,8 +143,8 @@ static int receive(struct ctl_client *client)
 int ctl_client_next(struct ctl_client *client, struct slice *line)
 {
     for (;;) {
-        struct slice rest = slice_between(client->memory + client->searched,
-                                          client->memory + client->length);
+        struct slice rest =
+            slice_between(client->memory + client->searched, client->memory + client->length);
         size_t found = slice_find(rest, '\n');
         if (found < rest.length) {
             size_t past = client->searched + found;

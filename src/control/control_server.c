@@ -146,8 +146,7 @@ static void audit(const struct job *job)
     log_write(status == CTL_STATUS_DENIED ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "audit",
               "uid %u pid %d command %s arguments %s: status %d %s", (unsigned)job->peer.uid,
               (int)job->peer.pid, job->command->name, job->arguments, (int)status,
-              log_slice(message, sizeof(message),
-                        slice_of_text(ctl_reply_message(job->reply))));
+              log_slice(message, sizeof(message), slice_of_text(ctl_reply_message(job->reply))));
 }
 
 /* ---- jobs --------------------------------------------------------------------------------- */
@@ -238,8 +237,7 @@ static void run_command(struct job *job, struct json_object *arguments)
     if (error < 0 && ctl_reply_message(job->reply)[0] == '\0')
         ctl_reply_result(job->reply, CTL_STATUS_FAILED, "%s", error_text(error));
     else if (error < 0 && ctl_reply_status(job->reply) == CTL_STATUS_OK)
-        ctl_reply_result(job->reply, CTL_STATUS_FAILED, "%s: %s", command->name,
-                         error_text(error));
+        ctl_reply_result(job->reply, CTL_STATUS_FAILED, "%s: %s", command->name, error_text(error));
     job_complete(job);
 }
 
@@ -287,9 +285,9 @@ static bool read_request(struct job *job, struct json_object *object,
         ctl_reply_result(job->reply, CTL_STATUS_USAGE, "\"arguments\" is no object");
         return false;
     }
-    const char *shown =
-        *arguments != NULL ? json_object_to_json_string_ext(*arguments, JSON_C_TO_STRING_PLAIN)
-                           : "{}";
+    const char *shown = *arguments != NULL
+                            ? json_object_to_json_string_ext(*arguments, JSON_C_TO_STRING_PLAIN)
+                            : "{}";
     log_slice(job->arguments, sizeof(job->arguments), slice_of_text(shown));
     return true;
 }

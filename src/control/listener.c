@@ -32,8 +32,8 @@ struct ctl_listener {
 /* ---- accepting ---------------------------------------------------------------------------- */
 
 /*
- * Out of descriptors, a connection that is not taken would wake the loop for ever. The reserve makes
- * room to take it and hang up.
+ * Out of descriptors, a connection that is not taken would wake the loop for ever. The reserve
+ * makes room to take it and hang up.
  */
 static void turn_away(struct ctl_listener *listener)
 {
@@ -67,8 +67,8 @@ static void on_ready(void *argument, int descriptor, unsigned ready)
 static int set_address(struct sockaddr_un *address, struct slice path, const char *suffix)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    int written = snprintf(address->sun_path, sizeof(address->sun_path), "%.*s%s",
-                           SLICE_ARGS(path), suffix);
+    int written =
+        snprintf(address->sun_path, sizeof(address->sun_path), "%.*s%s", SLICE_ARGS(path), suffix);
     return written < 0 || (size_t)written >= sizeof(address->sun_path) ? -ENAMETOOLONG : 0;
 }
 
@@ -127,9 +127,9 @@ static int put_socket(struct ctl_listener *listener, const struct ctl_socket_set
     if (bind(listener->descriptor, (struct sockaddr *)&unfinished, sizeof(unfinished)) != 0)
         return -errno;
     error = dress_file(unfinished.sun_path, settings);
-    if (error == 0 && (listen(listener->descriptor, BACKLOG) != 0 ||
-                       stat(unfinished.sun_path, &status) != 0 ||
-                       rename(unfinished.sun_path, listener->address.sun_path) != 0))
+    if (error == 0 &&
+        (listen(listener->descriptor, BACKLOG) != 0 || stat(unfinished.sun_path, &status) != 0 ||
+         rename(unfinished.sun_path, listener->address.sun_path) != 0))
         error = -errno;
     if (error != 0) {
         unlink(unfinished.sun_path);

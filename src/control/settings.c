@@ -42,26 +42,26 @@ static const struct conf_format format_mode = {
     .equal = equal_mode,
 };
 
-#define SOCKET_ROWS(structure, default_path, who)                                                  \
-    {.key = "socket",                                                                              \
-     .type = CONF_TEXT,                                                                            \
-     .flags = CONF_NEEDS_RESTART,                                                                  \
-     CONF_FIELD(structure, socket.path),                                                           \
-     .min = 1,                                                                                     \
-     .max = PATH_MAXIMUM,                                                                          \
-     .fallback = (default_path),                                                                   \
-     .help = "Path of the Unix socket. Its folder must exist and be writable for the daemon."},    \
-        {.key = "mode",                                                                            \
-         .type = CONF_CUSTOM,                                                                      \
-         .flags = CONF_NEEDS_RESTART,                                                              \
-         CONF_FIELD(structure, socket.mode),                                                       \
-         .format = &format_mode,                                                                   \
-         .fallback = "0660",                                                                       \
-         .help = "Permissions of the socket: who may connect may " who "."},                       \
-    {                                                                                              \
-        .key = "group", .type = CONF_TEXT, .flags = CONF_NEEDS_RESTART,                            \
-        CONF_FIELD(structure, socket.group), .max = 255,                                           \
-        .help = "Group that owns the socket; the daemon's own group unless given."                 \
+#define SOCKET_ROWS(structure, default_path, who)                                               \
+    {.key = "socket",                                                                           \
+     .type = CONF_TEXT,                                                                         \
+     .flags = CONF_NEEDS_RESTART,                                                               \
+     CONF_FIELD(structure, socket.path),                                                        \
+     .min = 1,                                                                                  \
+     .max = PATH_MAXIMUM,                                                                       \
+     .fallback = (default_path),                                                                \
+     .help = "Path of the Unix socket. Its folder must exist and be writable for the daemon."}, \
+        {.key = "mode",                                                                         \
+         .type = CONF_CUSTOM,                                                                   \
+         .flags = CONF_NEEDS_RESTART,                                                           \
+         CONF_FIELD(structure, socket.mode),                                                    \
+         .format = &format_mode,                                                                \
+         .fallback = "0660",                                                                    \
+         .help = "Permissions of the socket: who may connect may " who "."},                    \
+    {                                                                                           \
+        .key = "group", .type = CONF_TEXT, .flags = CONF_NEEDS_RESTART,                         \
+        CONF_FIELD(structure, socket.group), .max = 255,                                        \
+        .help = "Group that owns the socket; the daemon's own group unless given."              \
     }
 
 static const struct conf_row control_rows[] = {

@@ -76,9 +76,8 @@ static void wake_soon(struct ctl_stats_server *server, uint64_t wait_us)
         return;
     if (wait_us == 0)
         wait_us = 1; /* 0 would disarm it */
-    const struct itimerspec when = {
-        .it_value = {.tv_sec = (time_t)(wait_us / 1000000),
-                     .tv_nsec = (long)(wait_us % 1000000) * 1000}};
+    const struct itimerspec when = {.it_value = {.tv_sec = (time_t)(wait_us / 1000000),
+                                                 .tv_nsec = (long)(wait_us % 1000000) * 1000}};
     int error = timerfd_settime(server->timer, 0, &when, NULL);
     assert(error == 0);
     (void)error;
@@ -235,8 +234,8 @@ static void fan_out(struct ctl_stats_server *server, const struct stats_event *e
 {
     struct slice text;
     struct ctl_line *line = NULL;
-    bool made = stats_stream_event(server->stream, event, &text) == 0 &&
-                ctl_line_create(text, &line) == 0;
+    bool made =
+        stats_stream_event(server->stream, event, &text) == 0 && ctl_line_create(text, &line) == 0;
     for (struct list_link *link = server->readers.next; link != &server->readers;
          link = link->next) {
         struct reader *reader = LIST_ENTRY(link, struct reader, link);

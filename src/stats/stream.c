@@ -334,7 +334,8 @@ static void render_event(const struct stats_stream *stream, struct stats_json *j
     render_party(json, "callee", event->callee_raw, event->callee, event->callee_country);
     FACT(json, "diverting", event->diverting);
     render_optional_label(stream, json, "trunk_in", STATS_FAMILY_TRUNK_CALLS_IN, event->trunk_in);
-    render_optional_label(stream, json, "trunk_out", STATS_FAMILY_TRUNK_CALLS_OUT, event->trunk_out);
+    render_optional_label(stream, json, "trunk_out", STATS_FAMILY_TRUNK_CALLS_OUT,
+                          event->trunk_out);
     render_label(stream, json, "action", STATS_FAMILY_VERDICTS, event->action);
     render_label(stream, json, "reason", STATS_FAMILY_REASONS, event->reason);
     render_optional_label(stream, json, "type", STATS_FAMILY_TYPES, event->type);

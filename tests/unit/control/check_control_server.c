@@ -274,7 +274,8 @@ START_TEST(help_lists_the_rows)
 {
     struct peer *peer = peer_connect(&sandbox);
     peer_send(peer, "{\"command\":\"help\"}\n");
-    expect_line(peer, "{\"command\":\"help\",\"right\":\"read\",\"summary\":\"lists the commands\"}");
+    expect_line(peer,
+                "{\"command\":\"help\",\"right\":\"read\",\"summary\":\"lists the commands\"}");
     peer_line(&sandbox, peer);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         ck_assert_ptr_nonnull(strstr(peer_line(&sandbox, peer), commands[i].summary));

@@ -21,10 +21,10 @@ static void teardown(void)
 static int load(const char *text, const struct conf_section *section, void *object)
 {
     struct conf_document *document;
-    ck_assert_int_eq(
-        conf_document_parse("test.yaml", slice_of_text(text), NULL, report, &document), 0);
-    int error = conf_section_load(document, conf_document_root(document), section, arena, report,
-                                  object);
+    ck_assert_int_eq(conf_document_parse("test.yaml", slice_of_text(text), NULL, report, &document),
+                     0);
+    int error =
+        conf_section_load(document, conf_document_root(document), section, arena, report, object);
     conf_document_destroy(document);
     return error;
 }

@@ -29,8 +29,8 @@ static void setup(void)
                                            .clients = 400,
                                            .queue_bytes = QUEUE_BYTES,
                                            .stalled_us = 10000000};
-    ck_assert_int_eq(
-        ctl_stats_server_create(sandbox.loop, &settings, &source, &queue, 1, &server), 0);
+    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, &queue, 1, &server),
+                     0);
     now_us = rt_loop_now(sandbox.loop);
 }
 
@@ -328,8 +328,8 @@ END_TEST
 START_TEST(a_socket_in_use_is_not_taken)
 {
     struct ctl_stats_server *second;
-    ck_assert_int_eq(
-        ctl_stats_server_create(sandbox.loop, &settings, &source, NULL, 0, &second), -EADDRINUSE);
+    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, NULL, 0, &second),
+                     -EADDRINUSE);
     peer_close(connect_reader());
 }
 END_TEST
@@ -343,8 +343,8 @@ START_TEST(a_stale_socket_is_replaced)
     int stale = socket(AF_UNIX, SOCK_STREAM, 0);
     ck_assert_int_eq(bind(stale, (struct sockaddr *)&address, sizeof(address)), 0);
     close(stale);
-    ck_assert_int_eq(
-        ctl_stats_server_create(sandbox.loop, &settings, &source, &queue, 1, &server), 0);
+    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, &queue, 1, &server),
+                     0);
     peer_close(connect_reader());
 }
 END_TEST
@@ -354,8 +354,8 @@ START_TEST(another_file_is_left_alone)
     ctl_stats_server_destroy(server);
     FILE *file = fopen(sandbox.path, "w");
     fclose(file);
-    ck_assert_int_eq(
-        ctl_stats_server_create(sandbox.loop, &settings, &source, NULL, 0, &server), -ENOTSOCK);
+    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, NULL, 0, &server),
+                     -ENOTSOCK);
     server = NULL;
     ck_assert_int_eq(access(sandbox.path, F_OK), 0);
 }

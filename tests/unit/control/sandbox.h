@@ -98,8 +98,8 @@ static inline int peer_read(struct peer *peer)
     char *end = memchr(peer->text, '\n', peer->length);
     if (end == NULL) {
         ck_assert_uint_lt(peer->length, sizeof(peer->text));
-        ssize_t got = recv(peer->descriptor, peer->text + peer->length,
-                           sizeof(peer->text) - peer->length, 0);
+        ssize_t got =
+            recv(peer->descriptor, peer->text + peer->length, sizeof(peer->text) - peer->length, 0);
         if (got == 0 || (got < 0 && errno != EAGAIN))
             return -1;
         peer->length += got > 0 ? (size_t)got : 0;

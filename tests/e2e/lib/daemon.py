@@ -1,0 +1,173 @@
+"""A ringfenced with a configuration of its own."""
+
+import json
+import re
+import signal
+
+from . import checks, control
+from .site import Process
+
+# Addresses within the site's block.
+CALLER = 1
+CALLEE = 2
+ABROAD = 3
+PRIVATE = 4
+DAEMON = 10
+DAEMON_OTHER = 11
+STRANGER = 99
+
+_SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
+                        r"Assertion .* failed")
+
+
+def configuration(site, **changes):
+    """A sound configuration; `changes` replace whole sections, or parts of them when both are
+    mappings."""
+    base = {
+        "listen": [{"address": f"{site.address(DAEMON)}:5060"}],
+        "trunks": [
+            trunk("carrier", site.address(CALLER)),
+            trunk("core", site.address(CALLEE), trusted=True),
+            trunk("abroad", site.address(ABROAD), origin="international"),
+        ],
+        "routes": [{"to": "core"}, {"from": "core", "to": "carrier"}],
+        "workers": 2,
+        "pin_workers": False,
+        "drain": "1s",
+        "key_file": site.path("key"),
+        "limits": {"transactions": 200000, "lingering": 400000, "calls": 100000, "t1": "50ms"},
+        "reputation": {"store": "memory", "capacity": 100000},
+        "screening": {},
+        "stats": {"socket": site.path("stats.sock"), "interval": "1s"},
+        "control": {"socket": site.path("control.sock")},
+        "log": {"level": "info"},
+    }
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            base[key] = {**base[key], **value}
+        else:
+            base[key] = value
+    return base
+
+
+def trunk(name, address, **more):
+    target = f"[{address}]:5060" if ":" in address else f"{address}:5060"
+    return {"name": name, "sources": [address], "targets": [target], "country": "CN",
+            "area_code": "10", **more}
+
+
+def render(settings):
+    """YAML: each section on lines of its own, its value as JSON, which YAML includes."""
+    lines = []
+    for key, value in settings.items():
+        if value == {}:
+            continue
+        if isinstance(value, list):
+            lines.append(f"{key}:")
+            lines += [f"  - {json.dumps(item, ensure_ascii=False)}" for item in value]
+        else:
+            lines.append(f"{key}: {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+class Daemon:
+    """A running ringfenced."""
+
+    def __init__(self, site, rules=None, start=True, name="ringfenced", **changes):
+        self.site = site
+        self.name = name
+        self.process = None
+        if rules is not None:
+            site.write("rules.yaml", rules)
+            changes.setdefault("rules", ["rules.yaml"])
+        self.settings = configuration(site, **changes)
+        self.write()
+        if start:
+            self.start()
+
+    @property
+    def config_path(self):
+        return self.site.path(f"{self.name}.yaml")
+
+    @property
+    def address(self):
+        return (self.site.address(DAEMON), 5060)
+
+    def write(self):
+        self.site.write(f"{self.name}.yaml", render(self.settings))
+
+    def start(self):
+        self.process = Process(self.site, self.name,
+                               [checks.program("ringfenced"), "--config", self.config_path])
+        started = checks.wait_for(lambda: not self.process.running() or self._answers(), 10)
+        if not started or not self.process.running():
+            raise checks.Failure(f"ringfenced did not start:\n{self.process.log()}")
+
+    def _answers(self):
+        try:
+            return control.command(self.settings["control"]["socket"], "status") is not None
+        except OSError:
+            return False
+
+    def status(self):
+        """The answer to the command status."""
+        _, lines = control.command(self.settings["control"]["socket"], "status")
+        return lines[0]
+
+    def command(self, name, **arguments):
+        return control.command(self.settings["control"]["socket"], name, **arguments)
+
+    def cli(self, *arguments, seconds=10, data=None):
+        """The command `ringfence`: (status, output)."""
+        return self.site.run([checks.program("ringfence"), "--config", self.config_path,
+                              *arguments], seconds, data)
+
+    def stats(self, **options):
+        return control.Stats(self.settings["stats"]["socket"], **options)
+
+    def counts(self):
+        """All counts as they are now."""
+        reader = self.stats()
+        try:
+            counts = reader.counts()
+        finally:
+            reader.close()
+        if counts is None:
+            raise checks.Failure("no counts from the stats socket")
+        return counts
+
+    def total(self, name):
+        return self.counts()["totals"][name]
+
+    def family(self, name, label):
+        return self.counts()["families"][name]["totals"].get(label, 0)
+
+    def wait_total(self, name, at_least, seconds=3):
+        return checks.wait_for(lambda: self.total(name) >= at_least, seconds)
+
+    def wait_idle(self, seconds):
+        """True when no transaction, lingering record or call is left."""
+        def idle():
+            status = self.status()
+            return not (status["transactions"] or status["lingering"] or status["calls_held"])
+        return checks.wait_for(idle, seconds, every=0.1)
+
+    def reload(self):
+        self.process.signal(signal.SIGHUP)
+
+    def kill(self):
+        """kill -9"""
+        self.process.kill()
+
+    def stop(self, seconds=10):
+        """SIGTERM; checks that the exit was in order and no sanitizer complained."""
+        self.process.signal(signal.SIGTERM)
+        status = self.process.wait(seconds)
+        log = self.process.log()
+        if status is None:
+            self.process.kill()
+        return checks.check(status == 0 and not _SANITIZER.search(log),
+                            f"{self.name} stopped in order", f"exit status {status}\n{log[-4000:]}")
+
+    def log(self):
+        return self.process.log()

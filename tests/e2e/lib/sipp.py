@@ -1,0 +1,88 @@
+"""SIPp (Debian: sip-tester) for load."""
+
+import csv
+import os
+import shutil
+import signal
+
+from . import checks
+from .site import Process
+
+SCENARIOS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sipp")
+
+
+class Sipp:
+    """One SIPp process. scenario: "uac" or "uas" (SIPp's own) or a file of tests/e2e/sipp."""
+
+    def __init__(self, site, name, scenario, host, *arguments, remote=None, port=5060, keys=None):
+        if shutil.which("sipp") is None:
+            raise checks.Skip("sipp is not installed (Debian: sip-tester)")
+        self.statistics = site.path(f"{name}.csv")
+        self.errors = site.path(f"{name}.errors")
+        own = scenario in ("uac", "uas")
+        command = ["sipp", *(["-sn", scenario] if own else
+                             ["-sf", os.path.join(SCENARIOS, scenario)]),
+                   "-i", host, "-p", str(port), "-nostdin", "-trace_stat", "-stf", self.statistics,
+                   "-fd", "1", "-trace_err", "-error_file", self.errors, "-trace_error_codes",
+                   "-buff_size", "8388608", "-timeout_error"]
+        for key, value in (keys or {}).items():
+            command += ["-key", key, value]
+        command += [str(argument) for argument in arguments]
+        if remote:
+            command.append(f"{remote[0]}:{remote[1]}")
+        # SIPp draws a screen into its output; TERM=dumb keeps it plain.
+        self.process = Process(site, name, command, {"TERM": "dumb"})
+
+    def wait(self, seconds):
+        """Runs to its end; the exit status (0: no call failed), None when it did not end."""
+        status = self.process.wait(seconds)
+        if status is None:
+            self.process.kill()
+        return status
+
+    def stop(self):
+        """Lets a server finish what it has and end."""
+        self.process.signal(signal.SIGUSR1)
+        if self.process.wait(3) is None:
+            self.process.kill()
+
+    def numbers(self):
+        """The last row of the statistics."""
+        try:
+            with open(self.statistics, encoding="latin-1") as file:
+                rows = list(csv.DictReader(file, delimiter=";"))
+        except OSError:
+            rows = []
+        return rows[-1] if rows else {}
+
+    def count(self, name):
+        return int(self.numbers().get(name) or 0)
+
+    @property
+    def created(self):
+        return self.count("TotalCallCreated")
+
+    @property
+    def successful(self):
+        return self.count("SuccessfulCall(C)")
+
+    @property
+    def failed(self):
+        return self.count("FailedCall(C)")
+
+    def problems(self):
+        """What it complained of, shortened."""
+        try:
+            with open(self.errors, encoding="utf-8", errors="replace") as file:
+                return file.read()[:3000]
+        except OSError:
+            return self.process.log()[-1500:]
+
+
+def check_load(client, seconds, calls, text):
+    """Waits for a client and checks that every call completed."""
+    status = client.wait(seconds)
+    good = status == 0 and client.successful == calls and client.failed == 0
+    return checks.check(good, text,
+                        f"exit status {status}, {client.created} created, {client.successful} "
+                        f"successful, {client.failed} failed of {calls}\n{client.problems()}")
