@@ -30,6 +30,8 @@
     X(RETRANSMISSIONS_IN, "retransmissions_in", "repeated requests and responses absorbed")       \
     X(RETRANSMISSIONS_OUT, "retransmissions_out", "requests and responses sent again by a timer") \
     X(CALLS, "calls", "initial INVITEs that were judged")                                         \
+    X(CALLS_WITHOUT_RECORD, "calls_without_record",                                               \
+      "calls that went on without a record because the table was full")                           \
     X(CALLS_ANSWERED, "calls_answered", "calls answered by a 2xx")                                \
     X(CALLS_ENDED, "calls_ended", "call records that ended")                                      \
     X(CALLS_ENDED_BYE, "calls_ended_bye", "calls ended by BYE")                                   \

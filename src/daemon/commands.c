@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 
 #include "control/json.h"
 #include "daemon_int.h"
@@ -27,10 +28,11 @@ static int number_argument(const struct ctl_request *request, struct ctl_reply *
     return -EINVAL;
 }
 
-static int number_result(struct ctl_reply *reply, struct slice number, int error, const char *done)
+static int number_result(struct ctl_reply *reply, struct slice number, int error, const char *done,
+                         const char *before)
 {
     if (error == 0)
-        ctl_reply_result(reply, CTL_STATUS_OK, "%.*s %s", SLICE_ARGS(number), done);
+        ctl_reply_result(reply, CTL_STATUS_OK, "%.*s %s; %s", SLICE_ARGS(number), done, before);
     else if (error == -ENOTSUP)
         ctl_reply_result(reply, CTL_STATUS_FAILED,
                          "reputation is kept in Redis; write the key there (docs/redis.md)");
@@ -43,6 +45,22 @@ static int number_result(struct ctl_reply *reply, struct slice number, int error
                          SLICE_ARGS(number));
     return error == 0 || error == -EBADMSG || error == ERROR_NOT_FOUND || error == -ENOTSUP ? 0
                                                                                             : error;
+}
+
+/* What an audit line needs to know: what was there before. */
+static const char *number_before(const struct daemon_service *service, struct slice number,
+                                 char *text, size_t capacity)
+{
+    struct rep_key key;
+    struct rep_entry entry;
+    struct rep_store *store = service->shared.store;
+    if (rep_row_key(number, &key) != 0 ||
+        !rep_replica_get(rep_store_replica(store), &key, (uint64_t)daemon_wall_s(), &entry))
+        return "was not known";
+    snprintf(text, capacity, "was score %d, list %s, type \"%s\", source \"%s\"", entry.score,
+             rep_list_text(entry.list), rep_names_text(rep_store_types(store), entry.type),
+             rep_names_text(rep_store_sources(store), entry.source));
+    return text;
 }
 
 static int command_number_set(void *context, const struct ctl_request *request,
@@ -69,7 +87,10 @@ static int command_number_set(void *context, const struct ctl_request *request,
                          "list \"%.*s\" is not block, allow, watch or none", SLICE_ARGS(list));
         return 0;
     }
-    return number_result(reply, row.number, rep_store_set(service->shared.store, &row), "is set");
+    char memory[256];
+    const char *before = number_before(service, row.number, memory, sizeof(memory));
+    return number_result(reply, row.number, rep_store_set(service->shared.store, &row), "is set",
+                         before);
 }
 
 static int command_number_del(void *context, const struct ctl_request *request,
@@ -79,8 +100,10 @@ static int command_number_del(void *context, const struct ctl_request *request,
     struct slice number;
     if (number_argument(request, reply, &number) != 0)
         return 0;
+    char memory[256];
+    const char *before = number_before(service, number, memory, sizeof(memory));
     return number_result(reply, number, rep_store_delete(service->shared.store, number),
-                         "is deleted");
+                         "is deleted", before);
 }
 
 /* ---- number get: what this process holds -------------------------------------------------- */
@@ -113,10 +136,10 @@ static int command_number_get(void *context, const struct ctl_request *request,
     if (number_argument(request, reply, &number) != 0)
         return 0;
     if (rep_row_key(number, &key) != 0)
-        return number_result(reply, number, -EBADMSG, "");
+        return number_result(reply, number, -EBADMSG, "", "");
     if (!rep_replica_get(rep_store_replica(service->shared.store), &key, (uint64_t)daemon_wall_s(),
                          &held.entry))
-        return number_result(reply, number, ERROR_NOT_FOUND, "");
+        return number_result(reply, number, ERROR_NOT_FOUND, "", "");
     ctl_reply_object(reply, fill_held, &held);
     return 0;
 }

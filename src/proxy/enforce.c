@@ -264,7 +264,7 @@ static void write_event(struct proxy *proxy, const struct proxy_request *request
     event->would_have = verdict->action == RULE_ALLOW;
     event->code = status;
     event->trunk_in = request->from->label_in;
-    event->trunk_out = to != NULL ? to->label_out : 0;
+    event->trunk_out = status == 0 && to != NULL ? to->label_out : 0;
     event->type = type;
     event->screening_ns = verdict->screening_ns;
     stats_event_text(event->rules_version, sizeof(event->rules_version),

@@ -173,6 +173,8 @@ int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *reque
     edit_max_forwards(proxy, message, &edit);
     edit_tags(proxy, request, path, &edit);
     edit_display(message, path->display, &edit);
+    if (path->last_route.length > 0)
+        smsg_edit_append_header(&edit, path->last_route);
     if (path->extra.length > 0)
         smsg_edit_append_header(&edit, path->extra);
     if (proxy->scratch.overflow)

@@ -58,8 +58,10 @@ static void begin_call(struct proxy *proxy, const struct proxy_request *request,
     context->initial = true;
     if (call_begin(proxy->parts.calls, message->call_id, message->from.tag, request->from->mark,
                    facts->caller.packed, facts->callee.packed, request->packet->received_us,
-                   &record) != 0)
+                   &record) != 0) {
+        stats_count(proxy->parts.stats, STATS_CALLS_WITHOUT_RECORD);
         return;
+    }
     call_set_trunk_out(record, path->to->mark);
     context->call = call_id_of(record);
 }
@@ -77,7 +79,10 @@ static void let_pass(struct proxy *proxy, const struct proxy_request *request,
     }
     begin_call(proxy, request, path, context);
     stats_count_label(proxy->parts.stats, STATS_FAMILY_TRUNK_CALLS_OUT, path->to->label_out);
+    uint64_t received_us = context->received_us;
     proxy_relay(proxy, request, path, context);
+    stats_record(proxy->parts.stats, STATS_HISTOGRAM_FORWARDING,
+                 (clock_monotonic_us() - received_us) * 1000);
 }
 
 /* The verdict is there: 0 when the call goes on, or the status that it was refused with. */

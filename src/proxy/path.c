@@ -312,29 +312,57 @@ static bool is_loop(const struct proxy *proxy, const struct smsg *message)
     return false;
 }
 
+/* Section 16.6 item 6: a hop without `lr` is a strict router. It wants itself as Request-URI, and
+ * takes the Request-URI that it shall use from the last Route value. */
+static void suit_strict_router(struct proxy *proxy, const struct smsg *message,
+                               const struct preprocessed *pre, struct proxy_path *path)
+{
+    struct slice value, whole;
+    if (!pre->next_present || smsg_param(pre->next.uri.params, "lr", &value, &whole))
+        return;
+    struct buffer *scratch = &proxy->scratch;
+    size_t begun = scratch->length;
+    buffer_append_literal(scratch, "Route: <");
+    buffer_append(scratch,
+                  path->request_uri.data != NULL ? path->request_uri : message->request_uri);
+    buffer_append_literal(scratch, ">\r\n");
+    path->last_route = slice_make(scratch->data + begun, scratch->length - begun);
+    path->request_uri = pre->next.text;
+    path->route_pops++;
+}
+
+/* The path of a request that has been preprocessed. */
+static int choose_path(struct proxy *proxy, const struct proxy_request *request,
+                       const struct preprocessed *pre, struct proxy_path *path)
+{
+    const struct smsg *message = request->message;
+    struct ident_route route;
+    if (message->to.tag.length == 0) {
+        path->record_route = creates_dialog(message->method);
+        return path_by_table(proxy, request, pre, path);
+    }
+    if (pre->mark.data != NULL &&
+        ident_route_verify(proxy->parts.marks, pre->mark, message->call_id, message->from.tag,
+                           message->to.tag, &route) == 0)
+        return path_in_dialog(proxy, request, pre, &route, path);
+    return path_unverified(proxy, request, pre, path);
+}
+
 int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
                     struct proxy_path *path)
 {
-    const struct smsg *message = request->message;
     struct preprocessed pre;
     memset(path, 0, sizeof(*path));
     memset(&pre, 0, sizeof(pre));
     path->strip_tags = !request->from->screen.trusted;
-    if (is_loop(proxy, message)) {
+    if (is_loop(proxy, request->message)) {
         stats_count(proxy->parts.stats, STATS_LOOPS);
         return 482;
     }
     int status = preprocess(proxy, request, path, &pre);
-    if (status != 0)
-        return status;
-    if (message->to.tag.length == 0) {
-        path->record_route = creates_dialog(message->method);
-        return path_by_table(proxy, request, &pre, path);
-    }
-    struct ident_route route;
-    if (pre.mark.data != NULL &&
-        ident_route_verify(proxy->parts.marks, pre.mark, message->call_id, message->from.tag,
-                           message->to.tag, &route) == 0)
-        return path_in_dialog(proxy, request, &pre, &route, path);
-    return path_unverified(proxy, request, &pre, path);
+    if (status == 0)
+        status = choose_path(proxy, request, &pre, path);
+    if (status == 0)
+        suit_strict_router(proxy, request->message, &pre, path);
+    return status;
 }

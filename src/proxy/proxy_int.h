@@ -78,6 +78,7 @@ struct proxy_path {
     unsigned route_pops;      /* values taken off the front of Route */
     bool pop_last_route;      /* strict routing: it became the Request-URI */
     struct slice request_uri; /* data == NULL: as it is */
+    struct slice last_route;  /* a line for behind all others: the next hop routes strictly */
     struct slice extra;       /* whole header lines */
     struct slice display;     /* new From display name with quotes and a space behind; or NULL */
 };

@@ -193,6 +193,17 @@ static int next_via_address(const struct smsg *message, struct tp_address *to)
     return tp_address_from_host(via->received.length > 0 ? via->received : via->host, port, to);
 }
 
+/* The answers of a fork are children of one call: it lives until the last of them ends. A 2xx that
+ * is only repeated changes nothing. */
+static void note_fork(struct proxy *proxy, const struct proxy_trunk *trunk_in, uint64_t now_us)
+{
+    const struct smsg *response = &proxy->message;
+    struct call_record *call =
+        call_find(proxy->parts.calls, response->call_id, response->from.tag, trunk_in->mark);
+    if (call != NULL && response->method == SMSG_METHOD_INVITE)
+        call_answered(call, response->to.tag, session_interval(response), now_us);
+}
+
 /*
  * Our documented exception to RFC 6026: a response to a request of an earlier life of this process
  * travels on by its next Via when the branch proves that we sent the request, and only to a
@@ -218,7 +229,9 @@ static void relay_stray(struct proxy *proxy, const struct tp_packet *packet, boo
     int listener = trunk != NULL ? proxy_trunk_listener(trunk, &to) : -1;
     if (listener < 0)
         goto stray;
-    if (!known)
+    if (known)
+        note_fork(proxy, trunk, packet->received_us);
+    else
         stats_count(proxy->parts.stats, STATS_STATELESS_RESPONSES);
     proxy_send(proxy, (uint16_t)listener, &to, bytes);
     return;

@@ -14,8 +14,6 @@ static const struct rule_feature feature_rows[SCREEN_FEATURE_COUNT] = {
 
 const struct rule_catalogue screen_catalogue = {feature_rows, SCREEN_FEATURE_COUNT};
 
-typedef const struct screen_engine engine;
-
 static struct rule_value text_of(const char *text)
 {
     return text == NULL || text[0] == '\0' ? rule_unknown(RULE_TEXT)
@@ -38,20 +36,21 @@ static struct rule_value kind_value(const struct num_number *number)
     return number->valid ? text_of(num_kind_text(number->kind)) : rule_unknown(RULE_TEXT);
 }
 
-static struct rule_value header_value(engine *e, enum smsg_header_id id)
+static struct rule_value header_value(const struct screen_engine *e, enum smsg_header_id id)
 {
     const struct smsg_header *header = smsg_first(e->input.message, id);
     return header == NULL ? rule_unknown(RULE_TEXT)
                           : rule_text(smsg_value(e->input.message, header));
 }
 
-static struct rule_value has_header(engine *e, enum smsg_header_id id)
+static struct rule_value has_header(const struct screen_engine *e, enum smsg_header_id id)
 {
     return rule_flag(smsg_first(e->input.message, id) != NULL);
 }
 
 /* One extractor per row, named like it. */
-#define FEATURE(identifier) static struct rule_value read_##identifier(engine *e)
+#define FEATURE(identifier) \
+    static struct rule_value read_##identifier(const struct screen_engine *e)
 
 FEATURE(CALLER_NUMBER)
 {
@@ -271,9 +270,7 @@ FEATURE(TIME_WEEKDAY)
     return rule_text(days[e->clockface.weekday]);
 }
 
-typedef struct rule_value feature_reader(engine *e);
-
-static feature_reader *const readers[SCREEN_FEATURE_COUNT] = {
+static struct rule_value (*const readers[SCREEN_FEATURE_COUNT])(const struct screen_engine *e) = {
 #define READER_ROW(identifier, name, type, meaning, unit, unknown, example, choices) \
     read_##identifier,
     SCREEN_FEATURE_TABLE(READER_ROW)

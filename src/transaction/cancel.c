@@ -21,7 +21,7 @@ static void send_cancel(struct txn_client *client, struct slice extra, uint64_t 
     client->cancel_sent = true;
     client->cancel_waits = false;
     if (compose_cancel(client, extra, &buffer)) {
-        struct client_start start = {
+        struct txn_client_start start = {
             .method = SMSG_METHOD_CANCEL,
             .bytes = buffer_slice(&buffer),
             .branch = layer->scanned.via.branch,
@@ -31,16 +31,16 @@ static void send_cancel(struct txn_client *client, struct slice extra, uint64_t 
         };
         struct txn_client *cancel;
         /* Without room for a transaction, once is better than not at all. */
-        if (client_start(layer, &start, now_us, &cancel) != 0)
+        if (txn_client_start(layer, &start, now_us, &cancel) != 0)
             layer->output.send(layer->output.argument, start.listener, start.to, start.bytes, 0);
     }
     /* Section 9.1: without a final response within 64*T1 it counts as cancelled. */
     client->interval_us = 0;
     client->end_us = now_us + 64 * layer->settings.t1_us;
-    client_set_timer(client, now_us);
+    txn_client_set_timer(client, now_us);
 }
 
-void cancel_provisional(struct txn_client *client, uint64_t now_us)
+void txn_cancel_provisional(struct txn_client *client, uint64_t now_us)
 {
     if (!client->cancel_waits)
         return;
@@ -61,7 +61,7 @@ void txn_client_cancel(struct txn_client *client, struct slice extra, uint64_t n
     client->cancel_waits = true;
     if (extra.length > 0)
         client->cancel_extra =
-            message_keep(client->layer, client->request->listener, &client->request->to, extra);
+            txn_message_keep(client->layer, client->request->listener, &client->request->to, extra);
 }
 
 void txn_client_abandon(struct txn_client *client, uint64_t now_us)
@@ -73,6 +73,6 @@ void txn_client_abandon(struct txn_client *client, uint64_t now_us)
     if (client->end_us == UINT64_MAX) {
         /* Timer C went with the user. */
         client->end_us = now_us + 64 * client->layer->settings.t1_us;
-        client_set_timer(client, now_us);
+        txn_client_set_timer(client, now_us);
     }
 }

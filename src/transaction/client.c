@@ -18,7 +18,7 @@ static uint64_t client_cookie(const struct txn_client *client)
     return (uint64_t)client->serial << 32 | pool_index(client->layer->clients, client);
 }
 
-void client_set_timer(struct txn_client *client, uint64_t now_us)
+void txn_client_set_timer(struct txn_client *client, uint64_t now_us)
 {
     uint64_t delay = UINT64_MAX;
     if (client->end_us != UINT64_MAX)
@@ -42,24 +42,24 @@ static void client_detach(struct txn_client *client)
 static void client_release(struct txn_client *client)
 {
     struct txn_layer *layer = client->layer;
-    message_free(layer, client->request);
-    message_free(layer, client->cancel_extra);
-    layer_leave_call(layer, client->call_slot);
+    txn_message_free(layer, client->request);
+    txn_message_free(layer, client->cancel_extra);
+    txn_layer_leave_call(layer, client->call_slot);
     pool_put(layer->clients, client);
-    layer_report_gauges(layer);
+    txn_layer_report_gauges(layer);
 }
 
 static void client_retransmit(struct txn_client *client, uint64_t now_us)
 {
     struct txn_layer *layer = client->layer;
-    message_send(layer, client->request, client_cookie(client));
+    txn_message_send(layer, client->request, client_cookie(client));
     stats_count(layer->stats, STATS_RETRANSMISSIONS_OUT);
 
     client->interval_us *= 2; /* Timer A, section 17.1.1.2 */
     if (client->method != SMSG_METHOD_INVITE &&
         (client->interval_us > layer->settings.t2_us || client->state == TXN_CLIENT_PROCEEDING))
         client->interval_us = layer->settings.t2_us; /* Timer E, section 17.1.2.2 */
-    client_set_timer(client, now_us);
+    txn_client_set_timer(client, now_us);
 }
 
 static void client_fire(struct rt_timer *timer, uint64_t now_us)
@@ -76,11 +76,11 @@ static void client_fire(struct rt_timer *timer, uint64_t now_us)
     client_release(client);
 }
 
-int client_start(struct txn_layer *layer, const struct client_start *start, uint64_t now_us,
-                 struct txn_client **client)
+int txn_client_start(struct txn_layer *layer, const struct txn_client_start *start, uint64_t now_us,
+                     struct txn_client **client)
 {
-    struct txn_key key = key_of_client(layer, start->branch, start->method);
-    if (key_find(layer, &key) != NULL)
+    struct txn_key key = txn_key_of_client(layer, start->branch, start->method);
+    if (txn_key_find(layer, &key) != NULL)
         return -EEXIST;
     struct txn_client *made = pool_get(layer->clients);
     if (made == NULL)
@@ -88,9 +88,9 @@ int client_start(struct txn_layer *layer, const struct client_start *start, uint
 
     made->layer = layer;
     made->call_slot = TXN_NO_CALL_SLOT;
-    made->entry = key_entry(&key, TXN_LIVE_CLIENT);
+    made->entry = txn_key_entry(&key, TXN_LIVE_CLIENT);
     rt_timer_init(&made->timer, client_fire);
-    made->request = message_keep(layer, start->listener, start->to, start->bytes);
+    made->request = txn_message_keep(layer, start->listener, start->to, start->bytes);
     int error =
         made->request != NULL ? hash_table_insert(layer->table, key.hash, made) : ERROR_LIMIT;
     if (error != 0) {
@@ -102,7 +102,7 @@ int client_start(struct txn_layer *layer, const struct client_start *start, uint
     made->user = start->user;
     made->method = (uint16_t)start->method;
     made->state = TXN_CLIENT_TRYING;
-    made->reliable = layer_is_reliable(layer, start->listener);
+    made->reliable = txn_layer_is_reliable(layer, start->listener);
     made->serial = ++layer->next_serial;
     if (made->serial == 0)
         made->serial = ++layer->next_serial;
@@ -110,9 +110,9 @@ int client_start(struct txn_layer *layer, const struct client_start *start, uint
     /* Timers A and B, or E and F. */
     made->interval_us = made->reliable ? 0 : layer->settings.t1_us;
     made->end_us = now_us + 64 * layer->settings.t1_us;
-    client_set_timer(made, now_us);
-    message_send(layer, made->request, client_cookie(made));
-    layer_report_gauges(layer);
+    txn_client_set_timer(made, now_us);
+    txn_message_send(layer, made->request, client_cookie(made));
+    txn_layer_report_gauges(layer);
     *client = made;
     return 0;
 }
@@ -123,7 +123,7 @@ int txn_client_create(struct txn_layer *layer, enum smsg_method method, struct s
                       void *user, uint64_t now_us, struct txn_client **client)
 {
     assert(method != SMSG_METHOD_ACK);
-    struct client_start start = {
+    struct txn_client_start start = {
         .method = method,
         .bytes = bytes,
         .branch = branch,
@@ -133,10 +133,10 @@ int txn_client_create(struct txn_layer *layer, enum smsg_method method, struct s
         .listener = listener,
     };
     int error = ERROR_LIMIT;
-    if (!layer_is_full(layer) && layer_enter_call(layer, call_id, &start.call_slot)) {
-        error = client_start(layer, &start, now_us, client);
+    if (!txn_layer_is_full(layer) && txn_layer_enter_call(layer, call_id, &start.call_slot)) {
+        error = txn_client_start(layer, &start, now_us, client);
         if (error != 0)
-            layer_leave_call(layer, start.call_slot);
+            txn_layer_leave_call(layer, start.call_slot);
     }
     if (error != 0 && error != -EEXIST)
         stats_count(layer->stats, STATS_TRANSACTIONS_REFUSED);
@@ -158,8 +158,8 @@ static enum txn_response_result receive_provisional(struct txn_client *client,
         client->interval_us = 0;
         client->end_us =
             client->events != NULL ? UINT64_MAX : now_us + 64 * client->layer->settings.t1_us;
-        client_set_timer(client, now_us);
-        cancel_provisional(client, now_us);
+        txn_client_set_timer(client, now_us);
+        txn_cancel_provisional(client, now_us);
     }
     /* Last, since it may abandon or cancel the client. */
     if (client->events != NULL)
@@ -178,8 +178,8 @@ static struct txn_message *send_ack(struct txn_client *client, const struct smsg
         return NULL;
     layer->output.send(layer->output.argument, client->request->listener, &client->request->to,
                        buffer_slice(&buffer), 0);
-    return message_keep(layer, client->request->listener, &client->request->to,
-                        buffer_slice(&buffer));
+    return txn_message_keep(layer, client->request->listener, &client->request->to,
+                            buffer_slice(&buffer));
 }
 
 static enum txn_response_result receive_final(struct txn_client *client,
@@ -193,11 +193,11 @@ static enum txn_response_result receive_final(struct txn_client *client,
 
     struct txn_message *ack = is_invite && !is_answer ? send_ack(client, response) : NULL;
     client_detach(client);
-    linger_add(layer,
-               is_answer   ? TXN_LINGER_INVITE_CLIENT_ACCEPTED
-               : is_invite ? TXN_LINGER_INVITE_CLIENT_COMPLETED
-                           : TXN_LINGER_CLIENT_COMPLETED,
-               &client->entry, ack, client->reliable, packet->received_us);
+    txn_linger_add(layer,
+                   is_answer   ? TXN_LINGER_INVITE_CLIENT_ACCEPTED
+                   : is_invite ? TXN_LINGER_INVITE_CLIENT_COMPLETED
+                               : TXN_LINGER_CLIENT_COMPLETED,
+                   &client->entry, ack, client->reliable, packet->received_us);
     if (client->events != NULL)
         client->events->response(client->user, client, response, packet);
     else if (is_answer)
@@ -218,7 +218,7 @@ static enum txn_response_result receive_lingering(struct txn_layer *layer,
     stats_count(layer->stats, STATS_RETRANSMISSIONS_IN);
     /* Section 17.1.1.2: a repeated final response has its ACK repeated. */
     if (record->message != NULL && response->status >= 300) {
-        message_send(layer, record->message, 0);
+        txn_message_send(layer, record->message, 0);
         stats_count(layer->stats, STATS_RETRANSMISSIONS_OUT);
     }
     return TXN_RESPONSE_HANDLED;
@@ -228,8 +228,8 @@ enum txn_response_result txn_receive_response(struct txn_layer *layer, const str
                                               const struct tp_packet *packet)
 {
     /* Section 17.1.3: the branch of the top Via and the method of CSeq. */
-    struct txn_key key = key_of_client(layer, response->via.branch, response->method);
-    struct txn_entry *entry = key_find(layer, &key);
+    struct txn_key key = txn_key_of_client(layer, response->via.branch, response->method);
+    struct txn_entry *entry = txn_key_find(layer, &key);
     if (response->via.branch.data == NULL || entry == NULL)
         return TXN_RESPONSE_STRAY;
     if (entry->kind != TXN_LIVE_CLIENT)

@@ -64,12 +64,12 @@ static inline struct slice message_bytes(const struct txn_message *message)
 /* ---- key.c ------------------------------------------------------------------------------- */
 
 /* method: the one of the transaction, so INVITE for an ACK; text: as the request has it. */
-struct txn_key key_of_request(const struct txn_layer *layer, const struct smsg *request,
-                              enum smsg_method method);
-struct txn_key key_of_client(const struct txn_layer *layer, struct slice branch,
-                             enum smsg_method method);
-uint32_t key_tag(const struct txn_layer *layer, struct slice tag);
-struct txn_entry key_entry(const struct txn_key *key, enum txn_kind kind);
-struct txn_entry *key_find(const struct txn_layer *layer, const struct txn_key *key);
+struct txn_key txn_key_of_request(const struct txn_layer *layer, const struct smsg *request,
+                                  enum smsg_method method);
+struct txn_key txn_key_of_client(const struct txn_layer *layer, struct slice branch,
+                                 enum smsg_method method);
+uint32_t txn_key_tag(const struct txn_layer *layer, struct slice tag);
+struct txn_entry txn_key_entry(const struct txn_key *key, enum txn_kind kind);
+struct txn_entry *txn_key_find(const struct txn_layer *layer, const struct txn_key *key);
 
 #endif

@@ -100,13 +100,13 @@ static struct txn_key key_without_cookie(const struct txn_layer *layer, const st
     if (method == SMSG_METHOD_OTHER)
         parts_append(&parts, request->method_text);
     struct txn_key key = parts_end(&parts);
-    key.tag = key_tag(layer, request->to.tag);
+    key.tag = txn_key_tag(layer, request->to.tag);
     key.tag_of_response = request->method == SMSG_METHOD_ACK;
     return key;
 }
 
-struct txn_key key_of_request(const struct txn_layer *layer, const struct smsg *request,
-                              enum smsg_method method)
+struct txn_key txn_key_of_request(const struct txn_layer *layer, const struct smsg *request,
+                                  enum smsg_method method)
 {
     static const struct slice cookie = SLICE_LITERAL("z9hG4bK");
     bool with_cookie = request->via.branch.length > cookie.length &&
@@ -115,8 +115,8 @@ struct txn_key key_of_request(const struct txn_layer *layer, const struct smsg *
                        : key_without_cookie(layer, request, method);
 }
 
-struct txn_key key_of_client(const struct txn_layer *layer, struct slice branch,
-                             enum smsg_method method)
+struct txn_key txn_key_of_client(const struct txn_layer *layer, struct slice branch,
+                                 enum smsg_method method)
 {
     struct parts parts;
     parts_begin(&parts, layer, SIDE_CLIENT, method);
@@ -126,12 +126,12 @@ struct txn_key key_of_client(const struct txn_layer *layer, struct slice branch,
     return key;
 }
 
-uint32_t key_tag(const struct txn_layer *layer, struct slice tag)
+uint32_t txn_key_tag(const struct txn_layer *layer, struct slice tag)
 {
     return tag.length > 0 ? (uint32_t)hash_slice(&layer->settings.key[0], tag) : 0;
 }
 
-struct txn_entry key_entry(const struct txn_key *key, enum txn_kind kind)
+struct txn_entry txn_key_entry(const struct txn_key *key, enum txn_kind kind)
 {
     return (struct txn_entry){
         .hash = key->hash,
@@ -151,7 +151,7 @@ static bool entry_match(const void *object, const void *sought)
            key->tag == (key->tag_of_response ? entry->response_tag : entry->request_tag);
 }
 
-struct txn_entry *key_find(const struct txn_layer *layer, const struct txn_key *key)
+struct txn_entry *txn_key_find(const struct txn_layer *layer, const struct txn_key *key)
 {
     return hash_table_find(layer->table, key->hash, entry_match, key);
 }

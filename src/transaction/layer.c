@@ -31,7 +31,7 @@ static int create_parts(struct txn_layer *layer)
         error = pool_create(sizeof(struct txn_client), settings->limit, &layer->clients);
     if (error == 0)
         error = slab_create(settings->memory_limit, &layer->slab);
-    return error != 0 ? error : linger_create(layer);
+    return error != 0 ? error : txn_linger_create(layer);
 }
 
 int txn_layer_create(const struct txn_settings *settings, struct rt_wheel *wheel,
@@ -69,25 +69,25 @@ size_t txn_layer_bytes(const struct txn_layer *layer)
     return slab_used(layer->slab);
 }
 
-void layer_report_gauges(struct txn_layer *layer)
+void txn_layer_report_gauges(struct txn_layer *layer)
 {
     stats_gauge_set(layer->stats, STATS_GAUGE_TRANSACTIONS, txn_layer_live(layer));
     stats_gauge_set(layer->stats, STATS_GAUGE_TRANSACTIONS_LINGERING, txn_layer_lingering(layer));
     stats_gauge_set(layer->stats, STATS_GAUGE_TRANSACTION_BYTES, txn_layer_bytes(layer));
 }
 
-bool layer_is_reliable(const struct txn_layer *layer, uint16_t listener)
+bool txn_layer_is_reliable(const struct txn_layer *layer, uint16_t listener)
 {
     return layer->output.reliable != NULL &&
            layer->output.reliable(layer->output.argument, listener);
 }
 
-bool layer_is_full(const struct txn_layer *layer)
+bool txn_layer_is_full(const struct txn_layer *layer)
 {
     return txn_layer_live(layer) >= layer->settings.limit;
 }
 
-bool layer_enter_call(struct txn_layer *layer, struct slice call_id, uint32_t *slot)
+bool txn_layer_enter_call(struct txn_layer *layer, struct slice call_id, uint32_t *slot)
 {
     uint32_t place = (uint32_t)hash_slice(&layer->settings.key[0], call_id) & layer->call_mask;
     uint32_t limit = layer->settings.per_call_limit;
@@ -100,14 +100,14 @@ bool layer_enter_call(struct txn_layer *layer, struct slice call_id, uint32_t *s
     return true;
 }
 
-void layer_leave_call(struct txn_layer *layer, uint32_t slot)
+void txn_layer_leave_call(struct txn_layer *layer, uint32_t slot)
 {
     if (slot != TXN_NO_CALL_SLOT)
         layer->call_counts[slot]--;
 }
 
-struct txn_message *message_keep(struct txn_layer *layer, uint16_t listener,
-                                 const struct tp_address *to, struct slice bytes)
+struct txn_message *txn_message_keep(struct txn_layer *layer, uint16_t listener,
+                                     const struct tp_address *to, struct slice bytes)
 {
     if (bytes.length > TP_DATAGRAM_LIMIT)
         return NULL;
@@ -115,7 +115,7 @@ struct txn_message *message_keep(struct txn_layer *layer, uint16_t listener,
     struct txn_message *message;
     do
         message = slab_alloc(layer->slab, size);
-    while (message == NULL && linger_evict(layer));
+    while (message == NULL && txn_linger_evict(layer));
     if (message == NULL)
         return NULL;
     message->to = *to;
@@ -126,13 +126,13 @@ struct txn_message *message_keep(struct txn_layer *layer, uint16_t listener,
     return message;
 }
 
-void message_free(struct txn_layer *layer, struct txn_message *message)
+void txn_message_free(struct txn_layer *layer, struct txn_message *message)
 {
     if (message != NULL)
         slab_free(layer->slab, message, sizeof(*message) + message->length);
 }
 
-void message_send(struct txn_layer *layer, const struct txn_message *message, uint64_t cookie)
+void txn_message_send(struct txn_layer *layer, const struct txn_message *message, uint64_t cookie)
 {
     layer->output.send(layer->output.argument, message->listener, &message->to,
                        message_bytes(message), cookie);

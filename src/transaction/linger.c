@@ -8,7 +8,7 @@ static struct txn_linger *queue_pop(struct txn_queue *queue)
     if (queue->first == NULL)
         queue->last = NULL;
     hash_table_remove(layer->table, record->entry.hash, record);
-    message_free(layer, record->message);
+    txn_message_free(layer, record->message);
     pool_put(layer->lingering, record);
     return queue->first;
 }
@@ -21,7 +21,7 @@ static void queue_fire(struct rt_timer *timer, uint64_t now_us)
         record = queue_pop(queue);
     if (record != NULL)
         rt_timer_set(queue->layer->wheel, timer, now_us, record->due_us - now_us);
-    layer_report_gauges(queue->layer);
+    txn_layer_report_gauges(queue->layer);
 }
 
 static void queue_append(struct txn_queue *queue, struct txn_linger *record)
@@ -33,7 +33,7 @@ static void queue_append(struct txn_queue *queue, struct txn_linger *record)
     queue->last = record;
 }
 
-int linger_create(struct txn_layer *layer)
+int txn_linger_create(struct txn_layer *layer)
 {
     static const struct {
         uint8_t t1;
@@ -60,7 +60,7 @@ int linger_create(struct txn_layer *layer)
                        &layer->lingering);
 }
 
-bool linger_evict(struct txn_layer *layer)
+bool txn_linger_evict(struct txn_layer *layer)
 {
     struct txn_queue *oldest = NULL;
     for (unsigned i = 0; i < TXN_LINGER_COUNT; i++) {
@@ -77,20 +77,20 @@ bool linger_evict(struct txn_layer *layer)
     return true;
 }
 
-void linger_add(struct txn_layer *layer, enum txn_kind kind, const struct txn_entry *key,
-                struct txn_message *message, bool reliable, uint64_t now_us)
+void txn_linger_add(struct txn_layer *layer, enum txn_kind kind, const struct txn_entry *key,
+                    struct txn_message *message, bool reliable, uint64_t now_us)
 {
     struct txn_queue *queue = &layer->queues[kind];
     if (reliable && !queue->also_when_reliable) {
-        message_free(layer, message);
+        txn_message_free(layer, message);
         return;
     }
     if (pool_used(layer->lingering) == pool_limit(layer->lingering))
-        linger_evict(layer);
+        txn_linger_evict(layer);
 
     struct txn_linger *record = pool_get(layer->lingering);
     if (record == NULL) {
-        message_free(layer, message);
+        txn_message_free(layer, message);
         return;
     }
     record->entry = *key;
@@ -98,7 +98,7 @@ void linger_add(struct txn_layer *layer, enum txn_kind kind, const struct txn_en
     record->message = message;
     record->due_us = now_us + queue->duration_us;
     if (hash_table_insert(layer->table, key->hash, record) != 0) {
-        message_free(layer, message);
+        txn_message_free(layer, message);
         pool_put(layer->lingering, record);
         return;
     }

@@ -21,19 +21,19 @@ static void server_detach(struct txn_server *server)
 static void server_release(struct txn_server *server)
 {
     struct txn_layer *layer = server->layer;
-    message_free(layer, server->request);
-    message_free(layer, server->response);
+    txn_message_free(layer, server->request);
+    txn_message_free(layer, server->response);
     layer->source_counts[server->source_slot]--;
-    layer_leave_call(layer, server->call_slot);
+    txn_layer_leave_call(layer, server->call_slot);
     pool_put(layer->servers, server);
-    layer_report_gauges(layer);
+    txn_layer_report_gauges(layer);
 }
 
 /* It goes on as a record that repeats its last response, if one is kept. */
 static void server_linger(struct txn_server *server, enum txn_kind kind, uint64_t now_us)
 {
     server_detach(server);
-    linger_add(server->layer, kind, &server->entry, server->response, server->reliable, now_us);
+    txn_linger_add(server->layer, kind, &server->entry, server->response, server->reliable, now_us);
     server->response = NULL;
     server_release(server);
 }
@@ -58,7 +58,7 @@ static void server_fire(struct rt_timer *timer, uint64_t now_us)
     }
     /* Timer G, section 17.2.1: again, after twice the time, at most T2. */
     if (server->response != NULL) {
-        message_send(layer, server->response, 0);
+        txn_message_send(layer, server->response, 0);
         stats_count(layer->stats, STATS_RETRANSMISSIONS_OUT);
     }
     server->interval_us *= 2;
@@ -78,7 +78,7 @@ static enum txn_request_result receive_ack(struct txn_entry *entry, const struct
         /* Completed to Confirmed, Timer I of T4 (section 17.2.1). In Proceeding there is nothing
          * to acknowledge. */
         if (server->state == TXN_SERVER_COMPLETED) {
-            message_free(server->layer, server->response);
+            txn_message_free(server->layer, server->response);
             server->response = NULL;
             server_linger(server, TXN_LINGER_INVITE_SERVER_CONFIRMED, packet->received_us);
         }
@@ -94,7 +94,7 @@ static void receive_again(struct txn_layer *layer, const struct txn_entry *entry
                                              : ((const struct txn_linger *)entry)->message;
     stats_count(layer->stats, STATS_RETRANSMISSIONS_IN);
     if (response != NULL) {
-        message_send(layer, response, 0);
+        txn_message_send(layer, response, 0);
         stats_count(layer->stats, STATS_RETRANSMISSIONS_OUT);
     }
 }
@@ -104,8 +104,8 @@ enum txn_request_result txn_receive_request(struct txn_layer *layer, const struc
 {
     bool is_ack = request->method == SMSG_METHOD_ACK;
     struct txn_key key =
-        key_of_request(layer, request, is_ack ? SMSG_METHOD_INVITE : request->method);
-    struct txn_entry *entry = key_find(layer, &key);
+        txn_key_of_request(layer, request, is_ack ? SMSG_METHOD_INVITE : request->method);
+    struct txn_entry *entry = txn_key_find(layer, &key);
     if (entry == NULL)
         return is_ack ? TXN_REQUEST_ACK : TXN_REQUEST_NEW;
     if (is_ack)
@@ -118,8 +118,8 @@ enum txn_invite_state txn_find_cancelled(struct txn_layer *layer, const struct s
                                          const struct tp_packet *packet, struct txn_server **server)
 {
     (void)packet;
-    struct txn_key key = key_of_request(layer, cancel, SMSG_METHOD_INVITE);
-    struct txn_entry *entry = key_find(layer, &key);
+    struct txn_key key = txn_key_of_request(layer, cancel, SMSG_METHOD_INVITE);
+    struct txn_entry *entry = txn_key_find(layer, &key);
     if (entry == NULL)
         return TXN_INVITE_NONE;
     struct txn_server *found = (struct txn_server *)entry;
@@ -134,14 +134,14 @@ static struct txn_server *server_make(struct txn_layer *layer, const struct smsg
                                       const struct tp_packet *packet, uint32_t source_slot)
 {
     uint32_t call_slot;
-    if (layer_is_full(layer) ||
+    if (txn_layer_is_full(layer) ||
         layer->source_counts[source_slot] >= layer->settings.per_source_limit ||
-        !layer_enter_call(layer, request->call_id, &call_slot))
+        !txn_layer_enter_call(layer, request->call_id, &call_slot))
         return NULL;
 
     struct txn_server *server = pool_get(layer->servers);
     if (server == NULL) {
-        layer_leave_call(layer, call_slot);
+        txn_layer_leave_call(layer, call_slot);
         return NULL;
     }
     layer->source_counts[source_slot]++;
@@ -149,7 +149,7 @@ static struct txn_server *server_make(struct txn_layer *layer, const struct smsg
     server->call_slot = call_slot;
     server->source_slot = (uint16_t)source_slot;
     rt_timer_init(&server->timer, server_fire);
-    server->request = message_keep(layer, packet->listener, &packet->source, request->bytes);
+    server->request = txn_message_keep(layer, packet->listener, &packet->source, request->bytes);
     if (server->request == NULL) {
         server_release(server);
         return NULL;
@@ -167,8 +167,8 @@ int txn_server_create(struct txn_layer *layer, const struct smsg *request,
         stats_count(layer->stats, STATS_TRANSACTIONS_REFUSED);
         return ERROR_LIMIT;
     }
-    struct txn_key key = key_of_request(layer, request, request->method);
-    made->entry = key_entry(&key, TXN_LIVE_SERVER);
+    struct txn_key key = txn_key_of_request(layer, request, request->method);
+    made->entry = txn_key_entry(&key, TXN_LIVE_SERVER);
     made->with_cookie = key.with_cookie;
     made->user = user;
     made->source = packet->source;
@@ -176,14 +176,14 @@ int txn_server_create(struct txn_layer *layer, const struct smsg *request,
     made->created_us = packet->received_us;
     made->is_invite = request->method == SMSG_METHOD_INVITE;
     made->state = made->is_invite ? TXN_SERVER_PROCEEDING : TXN_SERVER_TRYING;
-    made->reliable = layer_is_reliable(layer, packet->listener);
+    made->reliable = txn_layer_is_reliable(layer, packet->listener);
     txn_reply_to(request, packet, &made->reply);
     if (hash_table_insert(layer->table, key.hash, made) != 0) {
         server_release(made);
         stats_count(layer->stats, STATS_TRANSACTIONS_REFUSED);
         return -ENOMEM;
     }
-    layer_report_gauges(layer);
+    txn_layer_report_gauges(layer);
     *server = made;
     return 0;
 }
@@ -222,8 +222,8 @@ struct tp_address txn_server_source(const struct txn_server *server)
 
 static void keep_response(struct txn_server *server, struct slice bytes)
 {
-    message_free(server->layer, server->response);
-    server->response = message_keep(server->layer, server->listener, &server->reply.to, bytes);
+    txn_message_free(server->layer, server->response);
+    server->response = txn_message_keep(server->layer, server->listener, &server->reply.to, bytes);
 }
 
 /* Without the magic cookie an ACK is told by the To tag of the response (section 17.2.3). */
@@ -231,7 +231,7 @@ static void learn_response_tag(struct txn_server *server, struct slice bytes)
 {
     struct smsg *response = &server->layer->scanned;
     if (!server->with_cookie && smsg_scan(response, bytes) == 0)
-        server->entry.response_tag = key_tag(server->layer, response->to.tag);
+        server->entry.response_tag = txn_key_tag(server->layer, response->to.tag);
 }
 
 /* Proceeding to Completed: Timer G of T1, Timer H of 64*T1 (section 17.2.1). */
@@ -240,12 +240,12 @@ static void server_complete_invite(struct txn_server *server, uint64_t now_us)
     struct txn_layer *layer = server->layer;
     server->state = TXN_SERVER_COMPLETED;
     server->user = NULL;
-    message_free(layer, server->request);
+    txn_message_free(layer, server->request);
     server->request = NULL;
     server->interval_us = layer->settings.t1_us;
     server->end_us = now_us + 64 * layer->settings.t1_us;
     server_set_timer(server, now_us);
-    layer_report_gauges(layer);
+    txn_layer_report_gauges(layer);
 }
 
 void txn_server_respond(struct txn_server *server, uint16_t status, struct slice bytes,
@@ -258,13 +258,13 @@ void txn_server_respond(struct txn_server *server, uint16_t status, struct slice
     if (status < 200) {
         server->state = TXN_SERVER_PROCEEDING;
         keep_response(server, bytes);
-        layer_report_gauges(layer);
+        txn_layer_report_gauges(layer);
         return;
     }
     learn_response_tag(server, bytes);
     if (server->is_invite && status < 300) {
         /* RFC 6026 section 7.1: whoever answered repeats the 2xx; here it is only absorbed. */
-        message_free(layer, server->response);
+        txn_message_free(layer, server->response);
         server->response = NULL;
         server_linger(server, TXN_LINGER_INVITE_SERVER_ACCEPTED, now_us);
         return;

@@ -111,30 +111,30 @@ struct txn_layer {
 /* ---- layer.c ----------------------------------------------------------------------------- */
 
 /* NULL when memory is short even after lingering records have made way. */
-struct txn_message *message_keep(struct txn_layer *layer, uint16_t listener,
-                                 const struct tp_address *to, struct slice bytes);
-void message_free(struct txn_layer *layer, struct txn_message *message);
-void message_send(struct txn_layer *layer, const struct txn_message *message, uint64_t cookie);
+struct txn_message *txn_message_keep(struct txn_layer *layer, uint16_t listener,
+                                     const struct tp_address *to, struct slice bytes);
+void txn_message_free(struct txn_layer *layer, struct txn_message *message);
+void txn_message_send(struct txn_layer *layer, const struct txn_message *message, uint64_t cookie);
 
-bool layer_is_reliable(const struct txn_layer *layer, uint16_t listener);
-bool layer_is_full(const struct txn_layer *layer);
-/* False: the limit is reached. The slot is to be given back by layer_leave_call(). */
-bool layer_enter_call(struct txn_layer *layer, struct slice call_id, uint32_t *slot);
-void layer_leave_call(struct txn_layer *layer, uint32_t slot);
-void layer_report_gauges(struct txn_layer *layer);
+bool txn_layer_is_reliable(const struct txn_layer *layer, uint16_t listener);
+bool txn_layer_is_full(const struct txn_layer *layer);
+/* False: the limit is reached. The slot is to be given back by txn_layer_leave_call(). */
+bool txn_layer_enter_call(struct txn_layer *layer, struct slice call_id, uint32_t *slot);
+void txn_layer_leave_call(struct txn_layer *layer, uint32_t slot);
+void txn_layer_report_gauges(struct txn_layer *layer);
 
 /* ---- linger.c ---------------------------------------------------------------------------- */
 
-int linger_create(struct txn_layer *layer) MUST_CHECK;
+int txn_linger_create(struct txn_layer *layer) MUST_CHECK;
 /* Takes the message. The key must not be in the table (any more). */
-void linger_add(struct txn_layer *layer, enum txn_kind kind, const struct txn_entry *key,
-                struct txn_message *message, bool reliable, uint64_t now_us);
+void txn_linger_add(struct txn_layer *layer, enum txn_kind kind, const struct txn_entry *key,
+                    struct txn_message *message, bool reliable, uint64_t now_us);
 /* Ends the oldest record; false when there is none. */
-bool linger_evict(struct txn_layer *layer);
+bool txn_linger_evict(struct txn_layer *layer);
 
 /* ---- client.c ---------------------------------------------------------------------------- */
 
-struct client_start {
+struct txn_client_start {
     enum smsg_method method;
     struct slice bytes;
     struct slice branch;
@@ -145,16 +145,16 @@ struct client_start {
     uint16_t listener;
 };
 
-int client_start(struct txn_layer *layer, const struct client_start *start, uint64_t now_us,
-                 struct txn_client **client) MUST_CHECK;
+int txn_client_start(struct txn_layer *layer, const struct txn_client_start *start, uint64_t now_us,
+                     struct txn_client **client) MUST_CHECK;
 /* To the earlier of the next retransmission and the end. */
-void client_set_timer(struct txn_client *client, uint64_t now_us);
+void txn_client_set_timer(struct txn_client *client, uint64_t now_us);
 /* Takes it out of the table and frees it. */
 void client_free(struct txn_client *client);
 
 /* ---- cancel.c ---------------------------------------------------------------------------- */
 
 /* The first provisional response to an INVITE is here: a CANCEL that waited may go. */
-void cancel_provisional(struct txn_client *client, uint64_t now_us);
+void txn_cancel_provisional(struct txn_client *client, uint64_t now_us);
 
 #endif

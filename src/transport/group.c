@@ -121,16 +121,16 @@ static int add_names(struct tp_group *group, size_t *bad)
     size_t count = group->settings.listener_count;
     for (*bad = 0; *bad < count; ++*bad) {
         const struct tp_listener_settings *listener = &group->settings.listeners[*bad];
-        error = names_add_address(group->names, &listener->address, (uint16_t)*bad);
+        error = tp_names_add_address(group->names, &listener->address, (uint16_t)*bad);
         if (error != 0)
             return error;
     }
     for (*bad = 0; *bad < count; ++*bad) {
         const struct tp_listener_settings *listener = &group->settings.listeners[*bad];
         if (listener->advertise.length > 0)
-            error = names_add(group->names, listener->advertise, (uint16_t)*bad);
+            error = tp_names_add(group->names, listener->advertise, (uint16_t)*bad);
         for (size_t i = 0; error == 0 && i < listener->alias_count; i++)
-            error = names_add(group->names, listener->aliases[i], (uint16_t)*bad);
+            error = tp_names_add(group->names, listener->aliases[i], (uint16_t)*bad);
         if (error != 0)
             return error;
     }
@@ -160,7 +160,7 @@ static int allocate(struct tp_group *group)
         return -ENOMEM;
     for (size_t i = 0; i < sockets; i++)
         group->sockets[i] = -1;
-    return names_create(&group->settings.steering_key, &group->names);
+    return tp_names_create(&group->settings.steering_key, &group->names);
 }
 
 static bool settings_are_valid(const struct tp_settings *settings)
@@ -185,7 +185,7 @@ int tp_group_create(const struct tp_settings *settings, struct tp_group **group,
     if (error == 0)
         error = add_names(made, bad);
     if (error == 0)
-        error = steering_create(made);
+        error = tp_steering_create(made);
     if (error != 0) {
         tp_group_destroy(made);
         return error;
@@ -207,7 +207,7 @@ const struct tp_listener_settings *tp_group_listener(const struct tp_group *grou
 
 int tp_group_find_listener(const struct tp_group *group, struct slice host, uint16_t port)
 {
-    return names_find(group->names, host, port);
+    return tp_names_find(group->names, host, port);
 }
 
 void tp_group_destroy(struct tp_group *group)
@@ -218,8 +218,8 @@ void tp_group_destroy(struct tp_group *group)
     for (size_t i = 0; group->sockets != NULL && i < sockets; i++)
         if (group->sockets[i] >= 0)
             close(group->sockets[i]);
-    steering_destroy(group);
-    names_destroy(group->names);
+    tp_steering_destroy(group);
+    tp_names_destroy(group->names);
     free(group->sockets);
     free((void *)(uintptr_t)group->settings.listeners);
     free(group);

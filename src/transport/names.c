@@ -61,7 +61,7 @@ static bool name_match(const void *object, const void *key)
            tp_address_equal(&a->address, &b->address);
 }
 
-int names_create(const struct hash_key *key, struct names **names)
+int tp_names_create(const struct hash_key *key, struct names **names)
 {
     struct names *made = calloc(1, sizeof(*made));
     if (made == NULL)
@@ -94,12 +94,12 @@ static int add(struct names *names, const struct name *name, uint16_t listener)
     return 0;
 }
 
-int names_add(struct names *names, struct slice text, uint16_t listener)
+int tp_names_add(struct names *names, struct slice text, uint16_t listener)
 {
     struct name name;
     struct tp_address address;
     if (tp_address_parse(text, DEFAULT_PORT, &address) == 0)
-        return names_add_address(names, &address, listener);
+        return tp_names_add_address(names, &address, listener);
 
     size_t colon = slice_find(text, ':');
     uint64_t port = 0;
@@ -110,13 +110,13 @@ int names_add(struct names *names, struct slice text, uint16_t listener)
     return error != 0 ? error : add(names, &name, listener);
 }
 
-int names_add_address(struct names *names, const struct tp_address *address, uint16_t listener)
+int tp_names_add_address(struct names *names, const struct tp_address *address, uint16_t listener)
 {
     struct name name = {.address = *address, .length = 0};
     return add(names, &name, listener);
 }
 
-int names_find(const struct names *names, struct slice host, uint16_t port)
+int tp_names_find(const struct names *names, struct slice host, uint16_t port)
 {
     struct name name;
     if (name_make(host, port, &name) != 0)
@@ -126,7 +126,7 @@ int names_find(const struct names *names, struct slice host, uint16_t port)
     return entry != NULL ? entry->listener : -1;
 }
 
-void names_destroy(struct names *names)
+void tp_names_destroy(struct names *names)
 {
     if (names == NULL)
         return;

@@ -65,8 +65,8 @@ struct sender {
     struct line lines[TP_LISTENER_LIMIT];
 };
 
-int sender_create(const struct tp_group *group, size_t worker, struct stats_shard *stats,
-                  struct sender **sender)
+int tp_sender_create(const struct tp_group *group, size_t worker, struct stats_shard *stats,
+                     struct sender **sender)
 {
     struct sender *made = calloc(1, sizeof(*made));
     if (made == NULL)
@@ -77,7 +77,7 @@ int sender_create(const struct tp_group *group, size_t worker, struct stats_shar
     made->failures = malloc(made->failure_size * sizeof(made->failures[0]));
     made->line_count = group->settings.listener_count;
     if (made->slab == NULL || made->failures == NULL) {
-        sender_destroy(made);
+        tp_sender_destroy(made);
         return -ENOMEM;
     }
     for (size_t i = 0; i < made->line_count; i++)
@@ -87,7 +87,7 @@ int sender_create(const struct tp_group *group, size_t worker, struct stats_shar
     return 0;
 }
 
-void sender_destroy(struct sender *sender)
+void tp_sender_destroy(struct sender *sender)
 {
     if (sender == NULL)
         return;
@@ -188,8 +188,8 @@ static void make_room(struct sender *sender, size_t length)
         transmit(sender);
 }
 
-void sender_queue(struct sender *sender, uint16_t listener, const struct tp_address *to,
-                  struct slice bytes, uint64_t cookie)
+void tp_sender_queue(struct sender *sender, uint16_t listener, const struct tp_address *to,
+                     struct slice bytes, uint64_t cookie)
 {
     assert(listener < sender->line_count);
     struct line *line = &sender->lines[listener];
@@ -225,7 +225,7 @@ static void report(struct sender *sender, const struct tp_events *events, void *
             sender->failure_count * sizeof(sender->failures[0]));
 }
 
-void sender_flush(struct sender *sender, const struct tp_events *events, void *argument)
+void tp_sender_flush(struct sender *sender, const struct tp_events *events, void *argument)
 {
     if (sender->reporting)
         return;

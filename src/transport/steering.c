@@ -18,7 +18,7 @@ struct handed_over {
 /* A record may take at most a quarter of a ring (base/ring.h), and the largest must fit. */
 enum { RING_BYTES_MINIMUM = 4 * (sizeof(struct handed_over) + TP_DATAGRAM_LIMIT) };
 
-int steering_create(struct tp_group *group)
+int tp_steering_create(struct tp_group *group)
 {
     size_t workers = group->settings.workers;
     size_t bytes = group->settings.ring_bytes;
@@ -39,7 +39,7 @@ int steering_create(struct tp_group *group)
     return error;
 }
 
-void steering_destroy(struct tp_group *group)
+void tp_steering_destroy(struct tp_group *group)
 {
     size_t workers = group->settings.workers;
     for (size_t i = 0; group->rings != NULL && i < workers * workers; i++)
@@ -74,7 +74,7 @@ static void hand_over(struct tp_worker *worker, size_t owner, const struct tp_pa
     stats_count(worker->stats, STATS_DATAGRAMS_HANDED_OVER);
 }
 
-void steering_deliver(struct tp_worker *worker, const struct tp_packet *packet)
+void tp_steering_deliver(struct tp_worker *worker, const struct tp_packet *packet)
 {
     if (worker->group->settings.workers > 1) {
         struct slice call_id = smsg_peek_call_id(packet->bytes);
@@ -89,7 +89,7 @@ void steering_deliver(struct tp_worker *worker, const struct tp_packet *packet)
     worker->events.received(worker->argument, packet);
 }
 
-void steering_wake_others(struct tp_worker *worker)
+void tp_steering_wake_others(struct tp_worker *worker)
 {
     if (worker->rung == 0)
         return;
@@ -126,7 +126,7 @@ bool tp_worker_take_handed_over(struct tp_worker *worker)
         if (from != worker->index)
             taken += take_from(worker, group_ring(worker->group, from, worker->index));
     if (taken > 0)
-        worker_finish_batch(worker, rt_loop_now(worker->loop));
+        tp_worker_finish_batch(worker, rt_loop_now(worker->loop));
     return taken > 0;
 }
 
@@ -140,7 +140,7 @@ void tp_worker_after_sleep(struct tp_worker *worker)
     rt_wake_disarm(worker->group->wakes[worker->index]);
 }
 
-void steering_rung(void *argument, int descriptor, unsigned ready)
+void tp_steering_rung(void *argument, int descriptor, unsigned ready)
 {
     (void)descriptor;
     (void)ready;

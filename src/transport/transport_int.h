@@ -13,13 +13,13 @@
 
 struct names; /* "host" and port to listener */
 
-int names_create(const struct hash_key *key, struct names **names) MUST_CHECK;
+int tp_names_create(const struct hash_key *key, struct names **names) MUST_CHECK;
 /* text: "host" or "host:port"; it must outlive the names. The first of equal entries counts. */
-int names_add(struct names *names, struct slice text, uint16_t listener) MUST_CHECK;
-int names_add_address(struct names *names, const struct tp_address *address,
-                      uint16_t listener) MUST_CHECK;
-int names_find(const struct names *names, struct slice host, uint16_t port);
-void names_destroy(struct names *names);
+int tp_names_add(struct names *names, struct slice text, uint16_t listener) MUST_CHECK;
+int tp_names_add_address(struct names *names, const struct tp_address *address,
+                         uint16_t listener) MUST_CHECK;
+int tp_names_find(const struct names *names, struct slice host, uint16_t port);
+void tp_names_destroy(struct names *names);
 
 struct tp_group {
     struct tp_settings settings; /* .listeners is the group's own array */
@@ -39,22 +39,22 @@ static inline struct ring *group_ring(const struct tp_group *group, size_t from,
     return group->rings[from * group->settings.workers + to];
 }
 
-int steering_create(struct tp_group *group) MUST_CHECK;
-void steering_destroy(struct tp_group *group);
+int tp_steering_create(struct tp_group *group) MUST_CHECK;
+void tp_steering_destroy(struct tp_group *group);
 
 struct receiver; /* memory that recvmmsg() fills */
 
-int receiver_create(size_t batch, struct receiver **receiver) MUST_CHECK;
-void receiver_destroy(struct receiver *receiver);
+int tp_receiver_create(size_t batch, struct receiver **receiver) MUST_CHECK;
+void tp_receiver_destroy(struct receiver *receiver);
 
 struct sender; /* datagrams queued to be sent */
 
-int sender_create(const struct tp_group *group, size_t worker, struct stats_shard *stats,
-                  struct sender **sender) MUST_CHECK;
-void sender_queue(struct sender *sender, uint16_t listener, const struct tp_address *to,
-                  struct slice bytes, uint64_t cookie);
-void sender_flush(struct sender *sender, const struct tp_events *events, void *argument);
-void sender_destroy(struct sender *sender);
+int tp_sender_create(const struct tp_group *group, size_t worker, struct stats_shard *stats,
+                     struct sender **sender) MUST_CHECK;
+void tp_sender_queue(struct sender *sender, uint16_t listener, const struct tp_address *to,
+                     struct slice bytes, uint64_t cookie);
+void tp_sender_flush(struct sender *sender, const struct tp_events *events, void *argument);
+void tp_sender_destroy(struct sender *sender);
 
 /* One socket of a worker. */
 struct endpoint {
@@ -78,15 +78,15 @@ struct tp_worker {
 };
 
 /* Ready to read: takes some batches. */
-void udp_ready(void *argument, int descriptor, unsigned ready);
+void tp_udp_ready(void *argument, int descriptor, unsigned ready);
 
 /* To the packet's owner: this worker's events, or the ring to another worker. */
-void steering_deliver(struct tp_worker *worker, const struct tp_packet *packet);
-/* Rings those that were given something by steering_deliver(). */
-void steering_wake_others(struct tp_worker *worker);
-void steering_rung(void *argument, int descriptor, unsigned ready);
+void tp_steering_deliver(struct tp_worker *worker, const struct tp_packet *packet);
+/* Rings those that were given something by tp_steering_deliver(). */
+void tp_steering_wake_others(struct tp_worker *worker);
+void tp_steering_rung(void *argument, int descriptor, unsigned ready);
 
 /* After a batch: events, and what they sent. */
-void worker_finish_batch(struct tp_worker *worker, uint64_t now_us);
+void tp_worker_finish_batch(struct tp_worker *worker, uint64_t now_us);
 
 #endif

@@ -36,7 +36,7 @@ static void wire_up(struct receiver *receiver)
     }
 }
 
-int receiver_create(size_t batch, struct receiver **receiver)
+int tp_receiver_create(size_t batch, struct receiver **receiver)
 {
     struct receiver *made = calloc(1, sizeof(*made));
     if (made == NULL)
@@ -50,7 +50,7 @@ int receiver_create(size_t batch, struct receiver **receiver)
     made->memory = memory != MAP_FAILED ? memory : NULL;
     if (made->headers == NULL || made->vectors == NULL || made->sources == NULL ||
         made->memory == NULL) {
-        receiver_destroy(made);
+        tp_receiver_destroy(made);
         return -ENOMEM;
     }
     wire_up(made);
@@ -58,7 +58,7 @@ int receiver_create(size_t batch, struct receiver **receiver)
     return 0;
 }
 
-void receiver_destroy(struct receiver *receiver)
+void tp_receiver_destroy(struct receiver *receiver)
 {
     if (receiver == NULL)
         return;
@@ -89,10 +89,10 @@ static void deliver(struct endpoint *endpoint, size_t place, uint64_t now_us)
         .received_us = now_us,
     };
     if (tp_address_from_sockaddr(header->msg_hdr.msg_name, &packet.source) == 0)
-        steering_deliver(worker, &packet);
+        tp_steering_deliver(worker, &packet);
 }
 
-void udp_ready(void *argument, int descriptor, unsigned ready)
+void tp_udp_ready(void *argument, int descriptor, unsigned ready)
 {
     (void)ready;
     struct endpoint *endpoint = argument;
@@ -109,7 +109,7 @@ void udp_ready(void *argument, int descriptor, unsigned ready)
         stats_add(worker->stats, STATS_DATAGRAMS_RECEIVED, (uint64_t)count);
         for (size_t i = 0; i < (size_t)count; i++)
             deliver(endpoint, i, now_us);
-        worker_finish_batch(worker, now_us);
+        tp_worker_finish_batch(worker, now_us);
         bool paused = endpoint->watch == NULL;
         if (paused || (size_t)count < worker->receiver->batch)
             return;

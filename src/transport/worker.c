@@ -9,13 +9,13 @@ static int watch_endpoints(struct tp_worker *worker)
 {
     int error =
         rt_watch_create(worker->loop, rt_wake_descriptor(worker->group->wakes[worker->index]),
-                        RT_READABLE, steering_rung, worker, &worker->wake_watch);
+                        RT_READABLE, tp_steering_rung, worker, &worker->wake_watch);
     for (size_t i = 0; error == 0 && i < worker->group->settings.listener_count; i++) {
         struct endpoint *endpoint = &worker->endpoints[i];
         endpoint->worker = worker;
         endpoint->listener = (uint16_t)i;
         error = rt_watch_create(worker->loop, group_socket(worker->group, i, worker->index),
-                                RT_READABLE, udp_ready, endpoint, &endpoint->watch);
+                                RT_READABLE, tp_udp_ready, endpoint, &endpoint->watch);
     }
     return error;
 }
@@ -36,9 +36,9 @@ int tp_worker_create(struct tp_group *group, size_t index, struct rt_loop *loop,
     made->events = *events;
     made->argument = argument;
 
-    int error = receiver_create(group->settings.batch, &made->receiver);
+    int error = tp_receiver_create(group->settings.batch, &made->receiver);
     if (error == 0)
-        error = sender_create(group, index, stats, &made->sender);
+        error = tp_sender_create(group, index, stats, &made->sender);
     if (error == 0)
         error = watch_endpoints(made);
     if (error != 0) {
@@ -52,17 +52,17 @@ int tp_worker_create(struct tp_group *group, size_t index, struct rt_loop *loop,
 void tp_worker_send(struct tp_worker *worker, uint16_t listener, const struct tp_address *to,
                     struct slice bytes, uint64_t cookie)
 {
-    sender_queue(worker->sender, listener, to, bytes, cookie);
+    tp_sender_queue(worker->sender, listener, to, bytes, cookie);
 }
 
 void tp_worker_flush(struct tp_worker *worker)
 {
-    sender_flush(worker->sender, &worker->events, worker->argument);
+    tp_sender_flush(worker->sender, &worker->events, worker->argument);
 }
 
-void worker_finish_batch(struct tp_worker *worker, uint64_t now_us)
+void tp_worker_finish_batch(struct tp_worker *worker, uint64_t now_us)
 {
-    steering_wake_others(worker);
+    tp_steering_wake_others(worker);
     worker->events.batch_done(worker->argument, now_us);
     tp_worker_flush(worker);
 }
@@ -83,7 +83,7 @@ void tp_worker_destroy(struct tp_worker *worker)
     tp_worker_pause(worker);
     if (worker->wake_watch != NULL)
         rt_watch_destroy(worker->wake_watch);
-    receiver_destroy(worker->receiver);
-    sender_destroy(worker->sender);
+    tp_receiver_destroy(worker->receiver);
+    tp_sender_destroy(worker->sender);
     free(worker);
 }

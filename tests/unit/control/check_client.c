@@ -47,14 +47,12 @@ static void *serve(void *loop)
 
 static void setup(void)
 {
-    const struct ctl_control_settings settings = {
-        .socket = {.path = slice_of_text(sandbox.path), .mode = 0600}, .clients = 4};
     sandbox_open(&sandbox);
-    struct ctl_control_settings with_path = settings;
-    with_path.socket = sandbox_socket(&sandbox, 0600);
+    const struct ctl_control_settings settings = {.socket = sandbox_socket(&sandbox, 0600),
+                                                  .clients = 4};
     held = NULL;
-    ck_assert_int_eq(
-        ctl_control_server_create(sandbox.loop, &with_path, commands, 2, NULL, &server), 0);
+    ck_assert_int_eq(ctl_control_server_create(sandbox.loop, &settings, commands, 2, NULL, &server),
+                     0);
     ck_assert_int_eq(pthread_create(&thread, NULL, serve, sandbox.loop), 0);
 }
 

@@ -1,0 +1,142 @@
+/*
+ * store: where reputation comes from, kept current by a service thread of its own.
+ *
+ * store redis, mode replica: all of rf:num: rf:pfx: rf:raw: is held in the replica and follows
+ * every change. mode lookup: nothing is held, workers ask (reputation/lookup.h). store memory: the
+ * entries of a CSV file, plus what rep_store_set() adds while running.
+ * No function here waits for Redis; workers only ever read the replica.
+ */
+#ifndef RINGFENCE_REPUTATION_STORE_H
+#define RINGFENCE_REPUTATION_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "reputation/entry.h"
+#include "reputation/names.h"
+#include "reputation/replica.h"
+#include "reputation/row.h"
+
+struct rep_store;
+
+enum rep_backend { REP_BACKEND_REDIS, REP_BACKEND_MEMORY };
+enum rep_mode { REP_MODE_REPLICA, REP_MODE_LOOKUP };
+
+/* Texts are copied by rep_store_create(); NULL or "" means not set. */
+struct rep_settings {
+    enum rep_backend backend;
+    enum rep_mode mode;
+    const char *host;        /* name or address; default 127.0.0.1 */
+    uint16_t port;           /* default 6379 */
+    const char *unix_socket; /* path; wins over host and port */
+    const char *username;    /* ACL user; password alone is the default user's */
+    const char *password;
+    unsigned database;
+    unsigned connect_timeout_ms; /* default 2000 */
+    unsigned reply_timeout_ms;   /* silence after which a connection counts as dead; default 5000 */
+    unsigned min_block_prefix;   /* digits; default 7 */
+    unsigned hold_percent;       /* a resync that changes more of the entries waits; default 20 */
+    uint64_t hold_minimum;       /* ... and at least so many; default 1000 */
+    uint64_t capacity;           /* numbers; default 16 million */
+    uint64_t rescan_interval_s;  /* a full comparison as often as this; default 6 h; 0: default */
+    unsigned lookup_in_flight;   /* mode lookup: calls waiting per worker; default 1024 */
+    unsigned lookup_cache_ms;    /* mode lookup: how long an answer is reused; default 500 */
+    const char *csv_path;        /* store memory */
+    const char *saved_path;      /* replica file, written at exit and every 10 minutes */
+};
+
+/* X(name, text): what the service thread is doing. */
+#define REP_STATE_TABLE(X)                       \
+    X(REP_STATE_STOPPED, "stopped")              \
+    X(REP_STATE_CONNECTING, "connecting")        \
+    X(REP_STATE_WAITING, "waiting to reconnect") \
+    X(REP_STATE_LOADING, "loading")              \
+    X(REP_STATE_COMPARING, "comparing")          \
+    X(REP_STATE_FOLLOWING, "following")          \
+    X(REP_STATE_HELD, "held")                    \
+    X(REP_STATE_READY, "ready")
+
+enum rep_state {
+#define REP_STATE_ROW(name, text) name,
+    REP_STATE_TABLE(REP_STATE_ROW)
+#undef REP_STATE_ROW
+        REP_STATE_COUNT
+};
+const char *rep_state_text(unsigned state);
+
+/* For `status`; a snapshot taken under a lock that only service threads use. */
+struct rep_status {
+    enum rep_backend backend;
+    enum rep_mode mode;
+    enum rep_state state;
+    bool connected;    /* authenticated and, in mode replica, tracking */
+    bool loaded;       /* holds a complete set: from Redis, the saved file or the CSV file */
+    bool from_saved;   /* that set is still the saved file's */
+    char server[160];  /* where it connects to */
+    char tracking[64]; /* how changes arrive */
+    char error[192];   /* the last failure in words, "" for none */
+    char hold[400];    /* what is held, why, and how to accept it; "" for nothing */
+    uint64_t scanned;  /* keys seen by the load or comparison under way */
+    uint64_t expected; /* keys in the database when it began; an upper bound */
+    struct rep_replica_figures replica;
+    uint64_t last_change_wall_us; /* of an entry; 0: none yet */
+    uint64_t last_sync_wall_us;   /* last time the replica was known to equal Redis */
+    uint64_t changes;             /* entries changed by live invalidation */
+    uint64_t resyncs;
+    uint64_t reconnects;
+    uint64_t queued; /* keys waiting to be read again */
+    uint64_t skipped[REP_SKIP_COUNT];
+    char skipped_example[192]; /* the last skipped key and why */
+    uint64_t saves;
+    bool breaker_open; /* mode lookup */
+    uint64_t lookups, lookup_hits, lookup_failures;
+};
+
+/* Fills in the defaults; `settings` need not be initialised. */
+void rep_settings_default(struct rep_settings *settings);
+
+/*
+ * Creates the store and loads the CSV file or the saved file (a bad saved file is reported by the
+ * log and ignored; a bad CSV file is an error in `message`). Starts no thread.
+ */
+int rep_store_create(const struct rep_settings *settings, char *message, size_t capacity,
+                     struct rep_store **store) MUST_CHECK;
+
+/* Starts the service thread "replica". Redis need not be there. */
+int rep_store_start(struct rep_store *store) MUST_CHECK;
+
+/* Ends the thread, writes the saved file. The replica stays readable. */
+void rep_store_stop(struct rep_store *store);
+
+/* Stops when needed. NULL is allowed. No reader or lookup may be left. */
+void rep_store_destroy(struct rep_store *store);
+
+/* Never NULL; empty in mode lookup. Valid until rep_store_destroy(). */
+const struct rep_replica *rep_store_replica(const struct rep_store *store);
+struct rep_names *rep_store_types(const struct rep_store *store);
+struct rep_names *rep_store_sources(const struct rep_store *store);
+enum rep_mode rep_store_mode(const struct rep_store *store);
+
+/* True once it held a complete set at any time: until then verdicts are degraded. Any thread, one
+ * relaxed load. */
+bool rep_store_loaded(const struct rep_store *store);
+
+/* Any thread but workers. */
+void rep_store_status(struct rep_store *store, struct rep_status *status);
+
+/* Lets a held sync go ahead. ERROR_NOT_FOUND when nothing is held. */
+int rep_store_accept(struct rep_store *store) MUST_CHECK;
+
+/* memory: reads the CSV file again (on an error the old entries stay and `message` says where);
+ * redis: starts a full comparison. Waits for the service thread, not for Redis. */
+int rep_store_reload(struct rep_store *store, char *message, size_t capacity) MUST_CHECK;
+
+/* Store memory only (-ENOTSUP otherwise); applied when they return. Not kept over a restart.
+ * -EBADMSG for a number that is none, ERROR_NOT_FOUND when there was nothing to delete. */
+int rep_store_set(struct rep_store *store, const struct rep_row *row) MUST_CHECK;
+int rep_store_delete(struct rep_store *store, struct slice number) MUST_CHECK;
+
+#endif

@@ -1,0 +1,113 @@
+#include <string.h>
+
+#include "cli_int.h"
+
+const struct cli_option cli_global_options[] = {
+    {.name = "config",
+     .letter = 'c',
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct cli, config),
+     .value = "FILE",
+     .help = "the daemon's configuration (default " CLI_DEFAULT_CONFIG ")"},
+    {.name = "control",
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct cli, control),
+     .value = "SOCKET",
+     .help = "the daemon's control socket (default: as configured)"},
+    {.name = "json",
+     .kind = CLI_OPTION_FLAG,
+     .offset = offsetof(struct cli, json),
+     .help = "print JSON for programs instead of text for people"},
+    {.name = "color",
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct cli, colour),
+     .value = "WHEN",
+     .choices = "auto|always|never",
+     .help = "auto (default: on a terminal, unless NO_COLOR is set), always or never"},
+    {.name = "help",
+     .letter = 'h',
+     .kind = CLI_OPTION_FLAG,
+     .offset = offsetof(struct cli, help),
+     .help = "print help for the command"},
+    {.name = NULL},
+};
+
+const struct cli_command cli_commands[] = {
+    {"check", "[FILE]", 0, 1, "check a configuration and its rule files", CTL_READ, NULL,
+     cli_run_check,
+     "Loads the configuration (FILE, or what --config says) with all rule files and lists exactly\n"
+     "as the daemon does, and runs the tests that stand in the rules. Every problem is shown with\n"
+     "file, line and column. Nothing is changed, and no daemon is needed. Status 1: the daemon\n"
+     "would not start with it.\n"},
+    {"reload", "", 0, 0, "make the daemon read configuration, rules and lists again", CTL_CHANGE,
+     NULL, cli_run_reload,
+     "Either everything takes effect or nothing: with an error the daemon keeps what it has, the\n"
+     "problems are shown with file, line and column, and the status is 1.\n"},
+    {"status", "", 0, 0, "show the state of the daemon", CTL_READ, NULL, cli_run_status,
+     "Trunks, calls, transactions, reputation and rules, as the daemon sees them now.\n"},
+    {"stats", "", 0, 0, "show counts as they happen", CTL_READ, cli_stats_options, cli_run_stats,
+     "One row per interval: what was counted since the row before. tx and held are what is there\n"
+     "now; p50 and p99 are microseconds of screening. With --json, the lines of the stats socket\n"
+     "as they come (docs/stats.md).\n"},
+    {"explain", "", 0, 0, "show what a call would get, and why", CTL_READ, cli_explain_options,
+     cli_run_explain,
+     "Asks the running daemon to judge a call that does not exist: the rules that fire with their\n"
+     "points, what is unknown, the verdict, and every feature that rules may ask for. Nothing is\n"
+     "counted, and no call is placed. Without --trunk the first configured trunk is taken.\n"},
+    {"number get", "NUMBER", 1, 1, "show what is known about a number", CTL_READ,
+     cli_number_options, cli_run_number_get,
+     "NUMBER is +8613800138000, a prefix such as 86138*, or raw:TEXT for what is no number.\n"
+     "Reads Redis as the configuration says, or the daemon where it keeps the numbers itself\n"
+     "(store: memory). Status 1: nothing is known.\n"},
+    {"number set", "NUMBER", 1, 1, "score or list a number, prefix or text", CTL_CHANGE,
+     cli_number_set_options, cli_run_number_set,
+     "Replaces what was known. At least --score or --list is needed. The daemon takes the change\n"
+     "up within a second. Every change is written to the daemon's log, or to syslog when it does\n"
+     "not run.\n"},
+    {"number del", "NUMBER", 1, 1, "forget a number, prefix or text", CTL_CHANGE,
+     cli_number_options, cli_run_number_del, "Status 1: it was not known.\n"},
+    {"number import", "FILE", 1, 1, "set many numbers from a CSV file", CTL_CHANGE,
+     cli_number_import_options, cli_run_number_import,
+     "FILE (- for standard input) has a line for each number:\n"
+     "\n"
+     "    number,score,list,type,source,expires,note\n"
+     "    +8613800138000,95,block,impersonation,desk,2027-01-31,reported twice\n"
+     "    86170*,60,watch,,feed,,\n"
+     "\n"
+     "The header line is optional, expires and note may be left out. A line that cannot be taken\n"
+     "is named with the reason and skipped; the status is 1 then.\n"},
+    {"replica accept", "", 0, 0, "let a held change of the replica go ahead", CTL_CHANGE, NULL,
+     cli_run_replica_accept,
+     "When Redis suddenly differs in more than a stated part of the entries, the daemon keeps\n"
+     "what it has and waits for this. `ringfence status` says what is held and why.\n"},
+    {"version", "", 0, 0, "print the version", CTL_READ, NULL, cli_run_version, ""},
+    {"help", "[COMMAND]", 0, 2, "print help", CTL_READ, cli_help_options, cli_run_help, ""},
+};
+
+const size_t cli_command_count = sizeof(cli_commands) / sizeof(cli_commands[0]);
+
+/* How many arguments are the words of the name; 0 when they are others. */
+static size_t match_words(const char *name, char *const *arguments, size_t count)
+{
+    size_t words = 0;
+    struct slice rest = slice_of_text(name);
+    while (rest.length > 0) {
+        size_t length = slice_find(rest, ' ');
+        if (words == count ||
+            !slice_equal(slice_first(rest, length), slice_of_text(arguments[words])))
+            return 0;
+        words++;
+        rest = slice_from(rest, length + 1);
+    }
+    return words;
+}
+
+const struct cli_command *cli_find_command(char *const *arguments, size_t count, size_t *used)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        *used = match_words(cli_commands[i].name, arguments, count);
+        if (*used > 0)
+            return &cli_commands[i];
+    }
+    return NULL;
+}

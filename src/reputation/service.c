@@ -1,0 +1,350 @@
+#include "service_int.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "runtime/loop.h"
+#include "runtime/mailbox.h"
+#include "runtime/thread.h"
+#include "runtime/wheel.h"
+#include "saved_int.h"
+#include "sync_int.h"
+
+enum {
+    SWEEP_US = 100000,
+    SWEEP_PARTITIONS = 16, /* once round the replica in 26 s */
+    SAVE_US = 600000000,
+    SAVE_STEP_US = 5000,
+    SAVE_PARTITIONS = 16, /* about 1 ms; a whole replica in 1.3 s beside the rest */
+    RESOLVE_US = 30000000,
+    UNRESOLVED_US = 1000000,
+};
+
+struct rep_service {
+    struct rep_service_options options;
+    struct rt_loop *loop;
+    struct rt_wheel *wheel;
+    struct rt_mailbox *mailbox;
+    struct rt_thread *thread;
+    struct rep_sync *sync; /* store redis, mode replica */
+    struct rt_timer sweep, save, resolve;
+    struct rep_saved *saving;
+    uint64_t saved_changes;   /* sum of changes when it was saved last */
+    struct rep_status status; /* the thread's own */
+    _Atomic bool loaded;
+    pthread_mutex_t publishing;
+    struct rep_status published;
+    struct rep_addresses addresses;
+};
+
+/* ---- publishing ---------------------------------------------------------------------------- */
+
+static void publish(struct rep_service *service)
+{
+    atomic_store_explicit(&service->loaded, service->status.loaded, memory_order_relaxed);
+    pthread_mutex_lock(&service->publishing);
+    service->published = service->status;
+    pthread_mutex_unlock(&service->publishing);
+}
+
+bool rep_service_loaded(const struct rep_service *service)
+{
+    return atomic_load_explicit(&service->loaded, memory_order_relaxed);
+}
+
+void rep_service_status(struct rep_service *service, struct rep_status *status)
+{
+    pthread_mutex_lock(&service->publishing);
+    *status = service->published;
+    pthread_mutex_unlock(&service->publishing);
+}
+
+bool rep_service_addresses(struct rep_service *service, struct rep_addresses *addresses)
+{
+    pthread_mutex_lock(&service->publishing);
+    *addresses = service->addresses;
+    pthread_mutex_unlock(&service->publishing);
+    return addresses->count > 0;
+}
+
+static void before_wait(void *argument, uint64_t *wait_us)
+{
+    struct rep_service *service = argument;
+    publish(service);
+    uint64_t wait = rt_wheel_wait(service->wheel, rt_loop_refresh(service->loop));
+    if (wait < *wait_us)
+        *wait_us = wait;
+}
+
+static void after_wait(void *argument)
+{
+    struct rep_service *service = argument;
+    rt_wheel_advance(service->wheel, rt_loop_now(service->loop));
+}
+
+/* ---- timers -------------------------------------------------------------------------------- */
+
+static void sweep_due(struct rt_timer *timer, uint64_t now_us)
+{
+    struct rep_service *service = LIST_ENTRY(timer, struct rep_service, sweep);
+    rep_replica_sweep(service->options.replica, clock_wall_us() / 1000000, SWEEP_PARTITIONS);
+    rt_timer_set(service->wheel, timer, now_us, SWEEP_US);
+}
+
+static bool saves(const struct rep_service *service)
+{
+    const struct rep_settings *settings = service->options.settings;
+    return settings->saved_path != NULL && settings->backend == REP_BACKEND_REDIS &&
+           settings->mode == REP_MODE_REPLICA;
+}
+
+/* Something was loaded since the file was written: a node that never saw Redis must not overwrite
+ * what it started from. */
+static bool is_worth_saving(const struct rep_service *service)
+{
+    const struct rep_status *status = &service->status;
+    return saves(service) && status->loaded && !status->from_saved &&
+           (status->saves == 0 || status->changes + status->resyncs != service->saved_changes);
+}
+
+static void save_failed(struct rep_service *service, int code)
+{
+    log_error("reputation", "cannot write %s: %s", service->options.settings->saved_path,
+              error_text(code));
+    rep_saved_abandon(service->saving);
+    service->saving = NULL;
+}
+
+/* True while there is more to write. */
+static bool save_step(struct rep_service *service, unsigned partitions)
+{
+    bool more = false;
+    int code = rep_saved_write(service->saving, service->options.replica, partitions, &more);
+    if (code != 0) {
+        save_failed(service, code);
+        return false;
+    }
+    if (more)
+        return true;
+    rep_saved_abandon(service->saving);
+    service->saving = NULL;
+    service->status.saves++;
+    return false;
+}
+
+static bool save_begin(struct rep_service *service)
+{
+    const struct rep_service_options *options = &service->options;
+    service->saved_changes = service->status.changes + service->status.resyncs;
+    int code = rep_saved_begin(options->settings->saved_path, options->types, options->sources,
+                               service->status.last_sync_wall_us / 1000000, &service->saving);
+    if (code != 0)
+        save_failed(service, code);
+    return code == 0;
+}
+
+static void save_due(struct rt_timer *timer, uint64_t now_us)
+{
+    struct rep_service *service = LIST_ENTRY(timer, struct rep_service, save);
+    bool under_way = service->saving != NULL || (is_worth_saving(service) && save_begin(service));
+    bool more = under_way && save_step(service, SAVE_PARTITIONS);
+    rt_timer_set(service->wheel, timer, now_us, more ? SAVE_STEP_US : SAVE_US);
+}
+
+static void resolve_due(struct rt_timer *timer, uint64_t now_us)
+{
+    struct rep_service *service = LIST_ENTRY(timer, struct rep_service, resolve);
+    struct rep_addresses addresses;
+    struct rep_status *status = &service->status;
+    int code = rep_server_resolve(service->options.settings, &addresses, status->error,
+                                  sizeof(status->error));
+    if (code == 0) {
+        status->error[0] = '\0';
+        status->loaded = true;
+        status->state = REP_STATE_READY;
+        pthread_mutex_lock(&service->publishing);
+        service->addresses = addresses;
+        pthread_mutex_unlock(&service->publishing);
+    }
+    rt_timer_set(service->wheel, timer, now_us, code == 0 ? RESOLVE_US : UNRESOLVED_US);
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+struct request {
+    int (*run)(void *argument);
+    void *argument;
+    int code;
+    sem_t done;
+};
+
+static void run_request(void *target, void *argument)
+{
+    (void)target;
+    struct request *request = argument;
+    request->code = request->run(request->argument);
+    sem_post(&request->done);
+}
+
+int rep_service_run(struct rep_service *service, int (*run)(void *argument), void *argument)
+{
+    if (service->thread == NULL)
+        return run(argument);
+    struct request request = {.run = run, .argument = argument};
+    sem_init(&request.done, 0, 0);
+    int code = rt_mailbox_post(service->mailbox, run_request, &request);
+    if (code == 0) {
+        while (sem_wait(&request.done) != 0 && errno == EINTR)
+            continue;
+        code = request.code;
+    }
+    sem_destroy(&request.done);
+    return code;
+}
+
+static void run_accept(void *target, void *argument)
+{
+    (void)argument;
+    struct rep_service *service = target;
+    if (service->sync != NULL)
+        rep_sync_accept(service->sync);
+}
+
+static void run_rescan(void *target, void *argument)
+{
+    (void)argument;
+    struct rep_service *service = target;
+    if (service->sync != NULL)
+        rep_sync_rescan(service->sync);
+}
+
+static int post(struct rep_service *service, rt_message_fn *message)
+{
+    return service->thread != NULL ? rt_mailbox_post(service->mailbox, message, NULL)
+                                   : ERROR_UNAVAILABLE;
+}
+
+int rep_service_accept(struct rep_service *service)
+{
+    return post(service, run_accept);
+}
+
+int rep_service_rescan(struct rep_service *service)
+{
+    return post(service, run_rescan);
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static int create_sync(struct rep_service *service)
+{
+    const struct rep_service_options *options = &service->options;
+    struct rep_sync_options sync = {
+        .loop = service->loop,
+        .wheel = service->wheel,
+        .settings = options->settings,
+        .replica = options->replica,
+        .types = options->types,
+        .sources = options->sources,
+        .status = &service->status,
+        .seed = {options->seed[0], options->seed[1]},
+    };
+    return rep_sync_create(&sync, &service->sync);
+}
+
+int rep_service_create(const struct rep_service_options *options, const struct rep_status *status,
+                       struct rep_service **service)
+{
+    struct rep_service *created = calloc(1, sizeof(*created));
+    if (created == NULL)
+        return -ENOMEM;
+    created->options = *options;
+    created->status = *status;
+    pthread_mutex_init(&created->publishing, NULL);
+    rt_timer_init(&created->sweep, sweep_due);
+    rt_timer_init(&created->save, save_due);
+    rt_timer_init(&created->resolve, resolve_due);
+    const struct rep_settings *settings = options->settings;
+    if (settings->backend == REP_BACKEND_REDIS)
+        rep_server_text(settings, created->status.server, sizeof(created->status.server));
+    else
+        snprintf(created->status.server, sizeof(created->status.server), "%.150s",
+                 settings->csv_path != NULL ? settings->csv_path : "memory");
+    publish(created);
+
+    int code = rt_loop_create(&created->loop);
+    if (code == 0)
+        code = rt_wheel_create(rt_loop_now(created->loop), &created->wheel);
+    if (code == 0)
+        code = rt_mailbox_create(created->loop, created, &created->mailbox);
+    if (code == 0 && settings->backend == REP_BACKEND_REDIS && settings->mode == REP_MODE_REPLICA)
+        code = create_sync(created);
+    if (code != 0)
+        rep_service_destroy(created);
+    else
+        *service = created;
+    return code;
+}
+
+static void run(void *argument)
+{
+    struct rep_service *service = argument;
+    rt_loop_set_hooks(service->loop, before_wait, after_wait, service);
+    uint64_t now_us = rt_loop_refresh(service->loop);
+    rt_timer_set(service->wheel, &service->sweep, now_us, SWEEP_US);
+    if (saves(service))
+        rt_timer_set(service->wheel, &service->save, now_us, SAVE_US);
+    if (service->sync != NULL)
+        rep_sync_start(service->sync);
+    else if (service->options.settings->backend == REP_BACKEND_REDIS)
+        rt_timer_set(service->wheel, &service->resolve, now_us, 0);
+    else
+        service->status.state = REP_STATE_READY;
+    int code = rt_loop_run(service->loop);
+    if (code != 0)
+        log_error("reputation", "the service thread's loop failed: %s", error_text(code));
+}
+
+int rep_service_start(struct rep_service *service)
+{
+    return rt_thread_start("replica", -1, run, service, &service->thread);
+}
+
+void rep_service_stop(struct rep_service *service)
+{
+    if (service == NULL || service->thread == NULL)
+        return;
+    rt_loop_stop(service->loop);
+    rt_thread_join(service->thread);
+    service->thread = NULL;
+    rt_mailbox_close(service->mailbox);
+    rep_sync_destroy(service->sync);
+    service->sync = NULL;
+    rep_saved_abandon(service->saving);
+    service->saving = NULL;
+    if (is_worth_saving(service) && save_begin(service))
+        while (save_step(service, UINT16_MAX))
+            continue;
+    service->status.state = REP_STATE_STOPPED;
+    service->status.connected = false;
+    publish(service);
+}
+
+void rep_service_destroy(struct rep_service *service)
+{
+    if (service == NULL)
+        return;
+    rep_service_stop(service);
+    rep_sync_destroy(service->sync);
+    rt_mailbox_destroy(service->mailbox);
+    rt_wheel_destroy(service->wheel);
+    rt_loop_destroy(service->loop);
+    pthread_mutex_destroy(&service->publishing);
+    free(service);
+}

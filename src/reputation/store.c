@@ -1,0 +1,262 @@
+/* The facade: creation, the readers' accessors, requests to the service thread. */
+#include "reputation/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "memory_int.h"
+#include "saved_int.h"
+#include "service_int.h"
+#include "store_int.h"
+
+static const char *const state_texts[REP_STATE_COUNT] = {
+#define REP_STATE_TEXT(name, text) [name] = text,
+    REP_STATE_TABLE(REP_STATE_TEXT)
+#undef REP_STATE_TEXT
+};
+
+struct rep_store {
+    struct rep_settings settings;
+    struct rep_replica *replica;
+    struct rep_names *types, *sources;
+    struct rep_service *service;
+    struct rep_lookup_shared lookup;
+};
+
+const char *rep_state_text(unsigned state)
+{
+    return state < REP_STATE_COUNT ? state_texts[state] : "unknown";
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static int load_file(struct rep_store *store, struct rep_status *status, char *message,
+                     size_t capacity)
+{
+    const struct rep_settings *settings = &store->settings;
+    uint64_t now_s = clock_wall_us() / 1000000;
+    if (settings->backend == REP_BACKEND_MEMORY) {
+        int code = settings->csv_path == NULL
+                       ? 0
+                       : rep_memory_load(settings->csv_path, store->replica, store->types,
+                                         store->sources, now_s, message, capacity);
+        status->loaded = code == 0;
+        status->last_sync_wall_us = now_s * 1000000;
+        return code;
+    }
+    if (settings->mode == REP_MODE_LOOKUP || settings->saved_path == NULL)
+        return 0;
+    uint64_t written_s = 0;
+    char reason[256];
+    int code = rep_saved_load(settings->saved_path, now_s, store->replica, store->types,
+                              store->sources, &written_s, reason, sizeof(reason));
+    if (code == 0) {
+        status->loaded = status->from_saved = true;
+        status->last_sync_wall_us = written_s * 1000000;
+    } else if (code != -ENOENT) {
+        /* It may have filled half of it: an entry more is no harm until Redis corrects it, but
+         * half a set is not a loaded one. */
+        log_warning("reputation", "%s", reason);
+        snprintf(status->error, sizeof(status->error), "%.190s", reason);
+    }
+    return 0;
+}
+
+int rep_store_create(const struct rep_settings *settings, char *message, size_t capacity,
+                     struct rep_store **store)
+{
+    if (capacity > 0)
+        message[0] = '\0';
+    struct rep_store *created = calloc(1, sizeof(*created));
+    if (created == NULL)
+        return -ENOMEM;
+    struct rep_status status = {.backend = settings->backend, .mode = settings->mode};
+    struct rep_replica_options options;
+    int code = rep_settings_copy(settings, &created->settings);
+    if (code != 0)
+        goto out;
+    options = (struct rep_replica_options){
+        .capacity = created->settings.capacity,
+        .min_block_prefix = created->settings.min_block_prefix,
+    };
+    code = random_bytes(options.seed, sizeof(options.seed));
+    if (code == 0)
+        code = rep_replica_create(&options, &created->replica);
+    if (code == 0)
+        code = rep_names_create(REP_TYPE_LIMIT, &created->types);
+    if (code == 0)
+        code = rep_names_create(REP_SOURCE_LIMIT, &created->sources);
+    if (code == 0)
+        code = load_file(created, &status, message, capacity);
+    if (code == 0) {
+        struct rep_service_options service = {&created->settings,
+                                              created->replica,
+                                              created->types,
+                                              created->sources,
+                                              {options.seed[0] ^ 1, options.seed[1]}};
+        code = rep_service_create(&service, &status, &created->service);
+    }
+out:
+    if (code != 0) {
+        if (capacity > 0 && message[0] == '\0')
+            snprintf(message, capacity, "reputation store: %s", error_text(code));
+        rep_store_destroy(created);
+    } else {
+        *store = created;
+    }
+    return code;
+}
+
+int rep_store_start(struct rep_store *store)
+{
+    return rep_service_start(store->service);
+}
+
+void rep_store_stop(struct rep_store *store)
+{
+    rep_service_stop(store->service);
+}
+
+void rep_store_destroy(struct rep_store *store)
+{
+    if (store == NULL)
+        return;
+    rep_service_destroy(store->service);
+    rep_replica_destroy(store->replica);
+    rep_names_destroy(store->types);
+    rep_names_destroy(store->sources);
+    rep_settings_free(&store->settings);
+    free(store);
+}
+
+/* ---- accessors ----------------------------------------------------------------------------- */
+
+const struct rep_replica *rep_store_replica(const struct rep_store *store)
+{
+    return store->replica;
+}
+
+struct rep_names *rep_store_types(const struct rep_store *store)
+{
+    return store->types;
+}
+
+struct rep_names *rep_store_sources(const struct rep_store *store)
+{
+    return store->sources;
+}
+
+enum rep_mode rep_store_mode(const struct rep_store *store)
+{
+    return store->settings.backend == REP_BACKEND_REDIS ? store->settings.mode : REP_MODE_REPLICA;
+}
+
+bool rep_store_loaded(const struct rep_store *store)
+{
+    return rep_service_loaded(store->service);
+}
+
+const struct rep_settings *rep_store_settings(const struct rep_store *store)
+{
+    return &store->settings;
+}
+
+struct rep_lookup_shared *rep_store_lookup_shared(struct rep_store *store)
+{
+    return &store->lookup;
+}
+
+bool rep_store_addresses(struct rep_store *store, struct rep_addresses *addresses)
+{
+    return rep_service_addresses(store->service, addresses);
+}
+
+void rep_store_status(struct rep_store *store, struct rep_status *status)
+{
+    rep_service_status(store->service, status);
+    rep_replica_figures(store->replica, &status->replica);
+    const struct rep_lookup_shared *lookup = &store->lookup;
+    status->lookups = atomic_load_explicit(&lookup->lookups, memory_order_relaxed);
+    status->lookup_hits = atomic_load_explicit(&lookup->hits, memory_order_relaxed);
+    status->lookup_failures = atomic_load_explicit(&lookup->failures, memory_order_relaxed);
+    status->breaker_open = rep_breaker_is_open(&lookup->breaker);
+    if (rep_store_mode(store) == REP_MODE_LOOKUP)
+        status->connected = atomic_load_explicit(&lookup->connected, memory_order_relaxed) > 0;
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+int rep_store_accept(struct rep_store *store)
+{
+    struct rep_status status;
+    rep_service_status(store->service, &status);
+    if (status.hold[0] == '\0')
+        return ERROR_NOT_FOUND;
+    return rep_service_accept(store->service);
+}
+
+struct reload {
+    struct rep_store *store;
+    char *message;
+    size_t capacity;
+};
+
+static int reload_csv(void *argument)
+{
+    struct reload *reload = argument;
+    struct rep_store *store = reload->store;
+    return rep_memory_load(store->settings.csv_path, store->replica, store->types, store->sources,
+                           clock_wall_us() / 1000000, reload->message, reload->capacity);
+}
+
+int rep_store_reload(struct rep_store *store, char *message, size_t capacity)
+{
+    if (capacity > 0)
+        message[0] = '\0';
+    if (store->settings.backend == REP_BACKEND_REDIS)
+        return rep_service_rescan(store->service);
+    if (store->settings.csv_path == NULL)
+        return 0;
+    struct reload reload = {store, message, capacity};
+    return rep_service_run(store->service, reload_csv, &reload);
+}
+
+struct change {
+    struct rep_store *store;
+    struct rep_key key;
+    struct rep_entry entry;
+};
+
+static int set_entry(void *argument)
+{
+    struct change *change = argument;
+    return rep_replica_set(change->store->replica, &change->key, &change->entry, NULL);
+}
+
+static int delete_entry(void *argument)
+{
+    struct change *change = argument;
+    return rep_replica_remove(change->store->replica, &change->key) ? 0 : ERROR_NOT_FOUND;
+}
+
+int rep_store_set(struct rep_store *store, const struct rep_row *row)
+{
+    if (store->settings.backend != REP_BACKEND_MEMORY)
+        return -ENOTSUP;
+    struct change change = {.store = store};
+    int code = rep_row_entry(row, store->types, store->sources, &change.key, &change.entry);
+    return code != 0 ? code : rep_service_run(store->service, set_entry, &change);
+}
+
+int rep_store_delete(struct rep_store *store, struct slice number)
+{
+    if (store->settings.backend != REP_BACKEND_MEMORY)
+        return -ENOTSUP;
+    struct change change = {.store = store};
+    int code = rep_row_key(number, &change.key);
+    return code != 0 ? code : rep_service_run(store->service, delete_entry, &change);
+}

@@ -1,0 +1,142 @@
+/*
+ * sync: keeps the replica equal to Redis, on the service thread.
+ *
+ * Two connections. The tracking one: CLIENT ID, CLIENT TRACKING ON REDIRECT <that id> BCAST PREFIX
+ * rf:num: PREFIX rf:pfx: PREFIX rf:raw:, SUBSCRIBE __redis__:invalidate; from then on Redis names
+ * every key under these prefixes that is written, deleted or expires. The data one: SCAN, and for
+ * each key HMGET of four fields and PTTL, pipelined.
+ *
+ * Why nothing is missed. Let the subscription be confirmed at time T; the scan begins after T.
+ *  - A key that exists unchanged from T to the end of the scan is returned by SCAN (its guarantee)
+ *    and read.
+ *  - A key that is written, deleted or expires after T is named by an invalidation, and read again
+ *    by a command that is sent after the invalidation arrived, thus executed after the change. One
+ *    connection executes and answers in order, so the answer of a later read is applied later.
+ *    Names are put together only while they wait to be sent; one that changes while its read is
+ *    under way is queued once more.
+ *  - A key that the replica holds and that was gone before T is in neither; after a complete scan
+ *    it carries the old generation and is removed.
+ *  - When either connection breaks, all of this begins anew with a new subscription; the replica
+ *    keeps serving what it has, and expiry is its own business.
+ *  - A flush names no key (null): a new scan begins.
+ *
+ * A scan into an empty replica is applied as it comes. Otherwise it only compares: what differs
+ * goes to a journal, and when the scan is over the journal and the removals are applied together,
+ * unless that would change more of the entries than settings allow: then the journal is thrown away
+ * and an operator is asked. Live changes are applied at once in any case, and are appended to the
+ * journal too, so that applying an older record of the same key is corrected by the newer one
+ * behind it.
+ */
+#ifndef RINGFENCE_REPUTATION_SYNC_INT_H
+#define RINGFENCE_REPUTATION_SYNC_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/random.h"
+#include "journal_int.h"
+#include "key_int.h"
+#include "link_int.h"
+#include "queue_int.h"
+#include "reputation/store.h"
+
+enum {
+    SYNC_PIPELINE = 4096,       /* commands on the data connection */
+    SYNC_READS = 1024,          /* keys being read at once; two commands each */
+    SYNC_SCAN_COUNT = 512,      /* COUNT of SCAN */
+    SYNC_QUEUE_LIMIT = 4000000, /* changed keys waiting; beyond, a full scan is cheaper */
+    SYNC_TTL_TOLERANCE_S = 2,   /* a remaining time read twice differs by so much */
+    SYNC_ERROR_BYTES = 192,
+};
+
+struct rep_sync_options {
+    struct rt_loop *loop;
+    struct rt_wheel *wheel;
+    const struct rep_settings *settings;
+    struct rep_replica *replica;
+    struct rep_names *types, *sources;
+    struct rep_status *status; /* the service thread's own; the store publishes it */
+    uint64_t seed[2];
+};
+
+struct rep_sync;
+
+int rep_sync_create(const struct rep_sync_options *options, struct rep_sync **sync) MUST_CHECK;
+/* Begins to connect. */
+void rep_sync_start(struct rep_sync *sync);
+/* Compares everything anew, when connected. */
+void rep_sync_rescan(struct rep_sync *sync);
+/* Lets the next comparison change as much as it finds. */
+void rep_sync_accept(struct rep_sync *sync);
+void rep_sync_destroy(struct rep_sync *sync);
+
+/* ---- shared by sync.c, sync_scan.c and sync_read.c ---- */
+
+struct backlog {
+    char *bytes; /* names of the last SCAN reply, each behind its length in two bytes */
+    size_t length, at, capacity;
+};
+
+struct scan {
+    bool running;   /* until the last key is read, or abandoned */
+    bool asked;     /* a SCAN is under way */
+    bool last;      /* SCAN returned cursor 0 */
+    bool comparing; /* not into an empty replica */
+    bool applying;  /* the journal and the removals */
+    bool again;     /* asked for once more meanwhile */
+    bool accepted;  /* may change anything */
+    uint64_t id;    /* replies to an abandoned scan are recognised by it */
+    uint64_t started_us;
+    char cursor[24];
+    struct backlog backlog;
+    uint32_t reads;    /* under way */
+    uint64_t limit;    /* changes beyond which it is held */
+    uint64_t found;    /* differences so far, without removals */
+    uint64_t replaced; /* ... of these, keys that the replica holds with another value */
+};
+
+struct rep_sync {
+    struct rep_sync_options options;
+    struct rep_link *data, *track;
+    bool tracking;
+    bool failing; /* both connections are being closed */
+    struct rep_addresses addresses;
+    unsigned attempt;
+    struct random_state random;
+    struct rt_timer retry, work, recheck, rescan;
+    struct scan scan;
+    struct rep_queue *queue;
+    struct rep_journal *journal;
+    struct pool *reads;
+    struct log_limit bad_key_limit;
+};
+
+/* Closes both connections and tries again later. */
+void rep_sync_fail(struct rep_sync *sync, const char *reason);
+void rep_sync_state(struct rep_sync *sync, enum rep_state state);
+
+void rep_sync_scan_begin(struct rep_sync *sync, bool accepted);
+void rep_sync_scan_abandon(struct rep_sync *sync);
+/* A key that SCAN named was read; entry NULL: it is gone or unusable. */
+void rep_sync_scan_apply(struct rep_sync *sync, const struct rep_key *key,
+                         const struct rep_entry *entry);
+/* A turn of applying what a comparison found. */
+void rep_sync_work(struct rep_sync *sync);
+
+/* Sends as many reads as there is room for: changed keys first, then the scan's. */
+void rep_sync_pump(struct rep_sync *sync);
+void rep_sync_changed(struct rep_sync *sync, struct slice name);
+void rep_sync_skip(struct rep_sync *sync, struct slice name, enum rep_skip reason);
+
+/* entry == NULL: the key is gone or unusable. True when the replica is different now. */
+bool rep_sync_put(struct rep_sync *sync, const struct rep_key *key, const struct rep_entry *entry);
+size_t rep_sync_read_size(void);
+
+/* The next name of the scan, absent when the backlog is empty; asks for more where it can. */
+struct slice rep_sync_scan_next(struct rep_sync *sync);
+void rep_sync_scan_check(struct rep_sync *sync);
+
+#endif

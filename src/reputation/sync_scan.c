@@ -1,0 +1,295 @@
+/* The scan: loading into an empty replica, comparing with a filled one, holding, applying. */
+#include "sync_int.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+enum {
+    RECHECK_US = 60000000,
+    JOURNAL_PER_TURN = 20000, /* some 10 ms */
+    PARTITIONS_PER_TURN = 64,
+};
+
+static uint64_t entries_held(const struct rep_sync *sync)
+{
+    struct rep_replica_figures figures;
+    rep_replica_figures(sync->options.replica, &figures);
+    uint64_t total = 0;
+    for (unsigned i = 0; i < REP_KIND_COUNT; i++)
+        total += figures.entries[i];
+    return total;
+}
+
+static uint64_t now_us(const struct rep_sync *sync)
+{
+    return rt_loop_now(sync->options.loop);
+}
+
+/* ---- beginning and ending ------------------------------------------------------------------ */
+
+void rep_sync_scan_abandon(struct rep_sync *sync)
+{
+    struct scan *scan = &sync->scan;
+    scan->running = scan->asked = scan->applying = scan->again = false;
+    scan->reads = 0;
+    scan->id++;
+    free(scan->backlog.bytes);
+    scan->backlog = (struct backlog){0};
+    rep_journal_clear(sync->journal);
+    rt_timer_cancel(sync->options.wheel, &sync->work);
+}
+
+static void size_reply(void *argument, uint64_t tag, const struct rep_reply *reply)
+{
+    (void)tag;
+    struct rep_sync *sync = argument;
+    bool known = reply != NULL && reply->type == REP_REPLY_INTEGER && reply->integer > 0;
+    sync->options.status->expected = known ? (uint64_t)reply->integer : 0;
+}
+
+void rep_sync_scan_begin(struct rep_sync *sync, bool accepted)
+{
+    static const struct slice size[] = {SLICE_LITERAL("DBSIZE")};
+    struct scan *scan = &sync->scan;
+    const struct rep_settings *settings = sync->options.settings;
+    struct rep_status *status = sync->options.status;
+
+    rep_sync_scan_abandon(sync);
+    rt_timer_cancel(sync->options.wheel, &sync->recheck);
+    uint64_t held = entries_held(sync);
+    scan->running = true;
+    scan->last = false;
+    /* What a broken first load left behind is no yardstick. */
+    scan->comparing = status->loaded && held > 0;
+    scan->accepted = accepted;
+    scan->started_us = now_us(sync);
+    scan->found = scan->replaced = 0;
+    scan->limit = held * settings->hold_percent / 100;
+    if (scan->limit < settings->hold_minimum)
+        scan->limit = settings->hold_minimum;
+    snprintf(scan->cursor, sizeof(scan->cursor), "0");
+    status->scanned = status->expected = 0;
+    rep_replica_begin(sync->options.replica);
+    rep_sync_state(sync, scan->comparing ? REP_STATE_COMPARING : REP_STATE_LOADING);
+    /* Only for the display of progress; an account without it loads all the same. */
+    int code = rep_link_command(sync->data, size, 1, size_reply, sync, 0);
+    (void)code;
+    rep_sync_pump(sync);
+}
+
+static void complete(struct rep_sync *sync)
+{
+    struct rep_status *status = sync->options.status;
+    bool again = sync->scan.again;
+    if (status->loaded && !status->from_saved)
+        status->resyncs++;
+    status->loaded = true;
+    status->from_saved = false;
+    status->last_sync_wall_us = clock_wall_us();
+    status->hold[0] = status->error[0] = '\0';
+    sync->attempt = 0;
+    log_notice("reputation", "in step with %s: %" PRIu64 " entries, %.1f s", status->server,
+               entries_held(sync), (double)(now_us(sync) - sync->scan.started_us) / 1e6);
+    rep_sync_scan_abandon(sync);
+    rep_sync_state(sync, REP_STATE_FOLLOWING);
+    rt_timer_set(sync->options.wheel, &sync->rescan, now_us(sync),
+                 sync->options.settings->rescan_interval_s * 1000000);
+    if (again)
+        rep_sync_scan_begin(sync, false);
+}
+
+/* Entries the scan did not see, without those that the journal will change. */
+static uint64_t removals(const struct rep_sync *sync)
+{
+    uint64_t stale = rep_replica_stale(sync->options.replica);
+    return stale > sync->scan.replaced ? stale - sync->scan.replaced : 0;
+}
+
+static void hold(struct rep_sync *sync, bool whole)
+{
+    struct rep_status *status = sync->options.status;
+    const struct scan *scan = &sync->scan;
+    uint64_t removed = whole ? removals(sync) : 0;
+    bool first = status->hold[0] == '\0';
+    snprintf(status->hold, sizeof(status->hold),
+             "%s differs from the %" PRIu64 " entries held: %s%" PRIu64 " new or changed, %" PRIu64
+             " gone, more than %u%%; the old ones stay until \"ringfence replica accept\"; "
+             "compared again every %d s",
+             status->server, entries_held(sync), whole ? "" : "at least ", scan->found, removed,
+             sync->options.settings->hold_percent, RECHECK_US / 1000000);
+    if (first)
+        log_warning("reputation", "%s", status->hold);
+    bool again = scan->again;
+    rep_sync_scan_abandon(sync);
+    rep_sync_state(sync, REP_STATE_HELD);
+    rt_timer_set(sync->options.wheel, &sync->recheck, now_us(sync), again ? 0 : RECHECK_US);
+}
+
+void rep_sync_work(struct rep_sync *sync)
+{
+    struct rep_key key;
+    struct rep_entry entry;
+    bool remove, more = false;
+    for (unsigned i = 0; i < JOURNAL_PER_TURN; i++) {
+        if (!rep_journal_take(sync->journal, &key, &entry, &remove))
+            break;
+        if (rep_sync_put(sync, &key, remove ? NULL : &entry))
+            sync->options.status->last_change_wall_us = clock_wall_us();
+    }
+    if (rep_journal_count(sync->journal) > 0)
+        more = true;
+    else
+        more = rep_replica_drop_stale(sync->options.replica, PARTITIONS_PER_TURN);
+    if (more)
+        rt_timer_set(sync->options.wheel, &sync->work, now_us(sync), 0);
+    else
+        complete(sync);
+}
+
+void rep_sync_scan_check(struct rep_sync *sync)
+{
+    struct scan *scan = &sync->scan;
+    if (!scan->running || !scan->last || scan->asked || scan->reads > 0 ||
+        scan->backlog.at < scan->backlog.length)
+        return;
+    if (scan->comparing && !scan->accepted && scan->found + removals(sync) > scan->limit) {
+        hold(sync, true);
+        return;
+    }
+    scan->running = false;
+    scan->applying = true;
+    rep_sync_work(sync);
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static int backlog_add(struct backlog *backlog, struct slice name)
+{
+    size_t needed = backlog->length + 2 + name.length;
+    if (needed > backlog->capacity) {
+        size_t capacity = backlog->capacity > 0 ? backlog->capacity : 16 << 10;
+        while (capacity < needed)
+            capacity *= 2;
+        char *grown = realloc(backlog->bytes, capacity);
+        if (grown == NULL)
+            return ERROR_LIMIT;
+        backlog->bytes = grown;
+        backlog->capacity = capacity;
+    }
+    char *to = backlog->bytes + backlog->length;
+    to[0] = (char)(name.length & 0xff);
+    to[1] = (char)(name.length >> 8 & 0xff);
+    memcpy(to + 2, name.data, name.length);
+    backlog->length = needed;
+    return 0;
+}
+
+static int take_page(struct rep_sync *sync, const struct rep_reply *reply)
+{
+    struct scan *scan = &sync->scan;
+    if (reply->type != REP_REPLY_ARRAY || reply->count != 2 ||
+        reply->element[0].type != REP_REPLY_TEXT ||
+        reply->element[0].text.length >= sizeof(scan->cursor) ||
+        reply->element[1].type != REP_REPLY_ARRAY)
+        return -EBADMSG;
+    struct slice cursor = reply->element[0].text;
+    memcpy(scan->cursor, cursor.data, cursor.length);
+    scan->cursor[cursor.length] = '\0';
+    scan->last = slice_equal(cursor, SLICE("0"));
+    scan->backlog.at = scan->backlog.length = 0;
+
+    const struct rep_reply *keys = &reply->element[1];
+    for (size_t i = 0; i < keys->count; i++) {
+        if (keys->element[i].type != REP_REPLY_TEXT)
+            return -EBADMSG;
+        sync->options.status->scanned++;
+        struct slice name = keys->element[i].text;
+        /* Far too long for any of our keys: its kind's reason is found by its first bytes. */
+        int code = backlog_add(&scan->backlog, slice_first(name, REP_KEY_MAXIMUM + 1));
+        if (code != 0)
+            return code;
+    }
+    return 0;
+}
+
+static void page_reply(void *argument, uint64_t tag, const struct rep_reply *reply)
+{
+    struct rep_sync *sync = argument;
+    struct scan *scan = &sync->scan;
+    if (reply == NULL || tag != scan->id || !scan->running)
+        return;
+    scan->asked = false;
+    if (reply->type == REP_REPLY_ERROR) {
+        char reason[SYNC_ERROR_BYTES];
+        snprintf(reason, sizeof(reason), "SCAN refused: %.*s",
+                 SLICE_ARGS(slice_first(reply->text, 120)));
+        rep_sync_fail(sync, reason);
+        return;
+    }
+    if (take_page(sync, reply) != 0) {
+        rep_sync_fail(sync, "SCAN gave an unexpected reply");
+        return;
+    }
+    rep_sync_pump(sync);
+    rep_sync_scan_check(sync);
+}
+
+static void ask_page(struct rep_sync *sync)
+{
+    char count[16];
+    struct scan *scan = &sync->scan;
+    snprintf(count, sizeof(count), "%d", SYNC_SCAN_COUNT);
+    /* One pass for the three prefixes; rf:events and rf:feedback do not match. */
+    const struct slice words[] = {SLICE_LITERAL("SCAN"),  slice_of_text(scan->cursor),
+                                  SLICE_LITERAL("MATCH"), SLICE_LITERAL("rf:[npr][ufa][mxw]:*"),
+                                  SLICE_LITERAL("COUNT"), slice_of_text(count)};
+    int code = rep_link_command(sync->data, words, 6, page_reply, sync, scan->id);
+    if (code == 0)
+        scan->asked = true;
+    else
+        rep_sync_fail(sync, error_text(code));
+}
+
+struct slice rep_sync_scan_next(struct rep_sync *sync)
+{
+    struct scan *scan = &sync->scan;
+    struct backlog *backlog = &scan->backlog;
+    if (!scan->running)
+        return slice_make(NULL, 0);
+    if (backlog->at == backlog->length) {
+        if (!scan->asked && !scan->last)
+            ask_page(sync);
+        return slice_make(NULL, 0);
+    }
+    const char *from = backlog->bytes + backlog->at;
+    size_t length = (size_t)(unsigned char)from[0] | (size_t)(unsigned char)from[1] << 8;
+    backlog->at += 2 + length;
+    return slice_make(from + 2, length);
+}
+
+void rep_sync_scan_apply(struct rep_sync *sync, const struct rep_key *key,
+                         const struct rep_entry *entry)
+{
+    struct scan *scan = &sync->scan;
+    if (entry == NULL)
+        return;
+    if (!scan->comparing) {
+        rep_sync_put(sync, key, entry);
+        return;
+    }
+    if (rep_replica_touch(sync->options.replica, key, entry, SYNC_TTL_TOLERANCE_S))
+        return;
+    struct rep_entry held;
+    if (rep_replica_get(sync->options.replica, key, 0, &held))
+        scan->replaced++;
+    scan->found++;
+    if (!scan->accepted && scan->found > scan->limit)
+        hold(sync, false);
+    else if (rep_journal_append(sync->journal, key, entry) != 0)
+        rep_sync_fail(sync, "out of memory while comparing");
+}
