@@ -119,7 +119,8 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $$(ALL_ARCHIVES)
 
 .PHONY: check check-unit check-fuzz check-e2e unit-programs fuzz-replays fuzz-engines fuzz bench $(BENCHES)
 
-check: ## everything: lint, unit, fuzz corpora, end to end, then under the sanitizers
+check: ## install what is missing, build, test: lint, unit, fuzz corpora, end to end, then under the sanitizers
+	@scripts/install-deps --check
 	@BUILD=$(BUILD) JOBS=$(JOBS) tests/run
 
 check-unit: ## unit tests only
@@ -138,14 +139,14 @@ fuzz-engines: $(FUZZ_ENGINES)
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60) with libFuzzer
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang OPTIMISE='-O1 -g' \
 	    SANITIZE=address,undefined,fuzzer-no-link fuzz-engines
-	$(Q)set -e; for name in $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%); do \
+	$(Q)status=0; for name in $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%); do \
 	    mkdir -p $(BUILD)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
 	    echo "== $$name"; \
 	    $(BUILD)/fuzz/engine/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 	        -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
 	        -artifact_prefix=$(BUILD)/fuzz/$$name- \
-	        $(BUILD)/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
-	done
+	        $(BUILD)/fuzz/corpus/$$name tests/fuzz/corpus/$$name || status=1; \
+	done; exit $$status
 
 bench: $(BENCHES) ## run every benchmark (bench-<name> runs one)
 $(BENCHES): bench-%: $(BUILD)/tests/bench/bench_%
@@ -182,24 +183,31 @@ $(BUILD)/tidy/%: src/%.c $(BUILD)/obj/%.o .clang-tidy
 	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS) -std=c11 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
-# ---- reference of the settings, from their rows ------------------------------------------------
+# ---- reference of settings, features and rules, from their rows --------------------------------
 $(BUILD)/describe: docs/describe.c $(BUILD)/obj/daemon/settings.o $$(ALL_ARCHIVES)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LDLIBS)
 
-$(BUILD)/docs: $(BUILD)/describe docs/configuration.head docs/man/ringfence.yaml.5.head docs/man/ringfence.yaml.5.tail
+$(BUILD)/describe-rules: docs/describe_rules.c $$(call archives_upto,screening)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(LDLIBS)
+
+$(BUILD)/docs: $(BUILD)/describe $(BUILD)/describe-rules docs/configuration.head docs/features.head docs/man/ringfence.yaml.5.head docs/man/ringfence.yaml.5.tail
 	@mkdir -p $@
 	$(Q){ cat docs/configuration.head; $< markdown; } >$@/configuration.md
+	$(Q){ cat docs/features.head; $(BUILD)/describe-rules; } >$@/features.md
 	$(Q){ cat docs/man/ringfence.yaml.5.head; $< mdoc; cat docs/man/ringfence.yaml.5.tail; } >$@/ringfence.yaml.5
 	@touch $@
 
 .PHONY: docs lint-docs
-docs: $(BUILD)/docs ## write the reference of all settings: docs/configuration.md, man page
+docs: $(BUILD)/docs ## write the references: docs/configuration.md, docs/features.md, man page
 	cp $</configuration.md docs/configuration.md
+	cp $</features.md docs/features.md
 	cp $</ringfence.yaml.5 docs/man/ringfence.yaml.5
 
 lint-docs: $(BUILD)/docs
-	$(Q)diff -u docs/configuration.md $</configuration.md && diff -u docs/man/ringfence.yaml.5 $</ringfence.yaml.5 || \
+	$(Q)diff -u docs/configuration.md $</configuration.md && diff -u docs/features.md $</features.md && \
+	    diff -u docs/man/ringfence.yaml.5 $</ringfence.yaml.5 || \
 	    { echo 'run "make docs"'; exit 1; }
 
 # ---- install and package -----------------------------------------------------------------------
@@ -225,7 +233,10 @@ deb: ## build the Debian package into $(BUILD)
 	    env -u MAKEFLAGS -u MAKEOVERRIDES -u BUILD dpkg-buildpackage --build=binary --no-sign -j$(JOBS)
 	mv $(BUILD)/deb/*.deb $(BUILD)/
 
-demo: all ## a carrier in a box: callers, Redis, an SBC and fraud, on this machine
-	scripts/demo
+# Libraries are looked for when this file is read, so what is installed first needs a make of its own.
+demo: ## install what is missing, build, play real SIP calls on this machine
+	@scripts/install-deps --demo
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	@RINGFENCE_BUILD=$(BUILD) scripts/demo
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests -type f -name '*.d' 2>/dev/null)

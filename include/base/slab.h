@@ -20,7 +20,7 @@ int slab_create(size_t limit_bytes, struct slab **slab) MUST_CHECK;
 void *slab_alloc(struct slab *slab, size_t size) MUST_CHECK;
 
 /* size: what was asked for. NULL is allowed. */
-void slab_free(struct slab *slab, void *block, size_t size);
+void slab_free(struct slab *slab, void *memory, size_t size);
 
 /* Bytes in blocks that are handed out, rounding included. */
 size_t slab_used(const struct slab *slab);

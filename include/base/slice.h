@@ -64,7 +64,8 @@ bool slice_equal_nocase(struct slice a, struct slice b);
 static inline bool slice_starts_with(struct slice slice, struct slice prefix)
 {
     return slice.length >= prefix.length &&
-           (prefix.length == 0 || memcmp(slice.data, prefix.data, prefix.length) == 0);
+           (prefix.length == 0 ||
+            (slice.data != NULL && memcmp(slice.data, prefix.data, prefix.length) == 0));
 }
 
 bool slice_starts_with_nocase(struct slice slice, struct slice prefix);

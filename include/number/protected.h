@@ -35,7 +35,7 @@ struct num_protected;
  */
 int num_protected_create(const struct slice *countries, size_t country_count,
                          const struct num_protected_extra *extra, size_t extra_count, size_t *bad,
-                         struct num_protected **set) MUST_CHECK;
+                         struct num_protected **out) MUST_CHECK;
 
 /* NULL when it is none. A number that only imitates a line is none. */
 const struct num_protected_line *num_protected_find(const struct num_protected *set,

@@ -20,7 +20,7 @@
 
 struct num_trie;
 
-int num_trie_create(struct num_trie **trie) MUST_CHECK;
+int num_trie_create(struct num_trie **out) MUST_CHECK;
 
 /* Copies the key; the empty key matches everything. ERROR_LIMIT: longer than NUM_TRIE_KEY_LIMIT;
  * -ENOMEM. Sealed already: an assert. */

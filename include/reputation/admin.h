@@ -29,7 +29,7 @@ void rep_admin_close(struct rep_admin *admin);
 const char *rep_admin_error(const struct rep_admin *admin);
 
 /* The name of the Redis key of a rep_row's number: -EBADMSG, -ENAMETOOLONG. */
-int rep_admin_key(struct slice number, struct buffer *key) MUST_CHECK;
+int rep_admin_key(struct slice number, struct buffer *buffer) MUST_CHECK;
 
 /* Why a row cannot be written, or NULL when it can. */
 const char *rep_admin_check(const struct rep_row *row);

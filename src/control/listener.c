@@ -111,7 +111,7 @@ static int dress_file(const char *path, const struct ctl_socket_settings *settin
 static int put_socket(struct ctl_listener *listener, const struct ctl_socket_settings *settings)
 {
     struct sockaddr_un unfinished;
-    struct stat status;
+    struct stat status = {0};
     int error = set_address(&listener->address, settings->path, "");
     if (error == 0)
         error = set_address(&unfinished, settings->path, unfinished_suffix);

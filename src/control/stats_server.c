@@ -484,7 +484,7 @@ int ctl_stats_server_create(struct rt_loop *loop, const struct ctl_stats_setting
 
     int error = -ENOMEM;
     made->queue_count = queue_count;
-    made->queues = calloc(queue_count + 1, sizeof(made->queues[0]));
+    made->queues = calloc(queue_count + 1, sizeof(struct stats_event_queue *));
     if (made->queues == NULL)
         goto out;
     for (size_t i = 0; i < queue_count; i++)

@@ -160,7 +160,7 @@ static void fill_value(struct stats_json *json, const struct rule_value *value)
 static void fill_features(struct explanation *explanation, struct stats_json *json)
 {
     stats_json_begin_array(json, "features");
-    for (uint16_t i = 0; i < SCREEN_FEATURE_COUNT; i++) {
+    for (int i = 0; i < SCREEN_FEATURE_COUNT; i++) {
         const struct rule_feature *row = &screen_catalogue.features[i];
         const struct rule_value *value =
             screen_engine_feature(explanation->service->explainer, (enum screen_feature)i);
@@ -225,8 +225,9 @@ static void fill_explanation(void *argument, struct stats_json *json)
     stats_json_text(json, "rules_version", rule_set_version(explanation->rules));
     stats_json_uint(json, "screening_ns", verdict->screening_ns);
     stats_json_begin_array(json, "unknown");
-    for (uint16_t i = 0; verdict->rules_ran && i < SCREEN_FEATURE_COUNT; i++)
-        if (rule_feature_unknown(screen_engine_outcome(explanation->service->explainer), i))
+    for (int i = 0; verdict->rules_ran && i < SCREEN_FEATURE_COUNT; i++)
+        if (rule_feature_unknown(screen_engine_outcome(explanation->service->explainer),
+                                 (uint16_t)i))
             stats_json_text(json, NULL, screen_catalogue.features[i].name);
     stats_json_end_array(json);
     fill_rules(explanation, json);

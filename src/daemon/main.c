@@ -58,7 +58,7 @@ static void parse_options(int count, char **arguments, struct invocation *invoca
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         longs[i].name = option_rows[i].name;
         longs[i].has_arg = option_rows[i].argument != NULL ? required_argument : no_argument;
-        longs[i].val = option_rows[i].letter;
+        longs[i].val = (unsigned char)option_rows[i].letter;
         shorts[length++] = option_rows[i].letter;
         if (option_rows[i].argument != NULL)
             shorts[length++] = ':';

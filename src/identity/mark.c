@@ -210,6 +210,7 @@ int ident_route_verify(const struct ident_marks *marks, struct slice mark, struc
 void ident_tag_write(const struct ident_marks *marks, const struct ident_hop *hop,
                      char tag[IDENT_TAG_LENGTH])
 {
-    memcpy(tag, "rf", 2);
+    tag[0] = 'r';
+    tag[1] = 'f';
     write_hex(tag + 2, hop_mark(&marks->tag, hop, 0), MARK_DIGITS);
 }

@@ -293,6 +293,10 @@ int num_normalise(const struct num_profile *profile, enum num_role role, struct 
         found = num_dial(profile, plus, digits, &dialled);
     bool doubtful = !found || (dialled.range.kind == NUM_INVALID && dialled.range.area_digits == 0);
     out->imitated = doubtful ? find_disguise(profile->country, digits) : 0;
+    /* What stands behind a carrier-selection code may be dressed up too: 17951 0086 00118000. */
+    if (doubtful && found && out->imitated == 0)
+        out->imitated =
+            find_disguise(profile->country, slice_make(dialled.digits.text, dialled.digits.length));
     out->imitation = out->imitated != 0;
     if (found && !out->imitation) {
         fill(&dialled, out);

@@ -176,6 +176,7 @@ static void resume(struct proxy_context *context, enum screen_reputation reputat
     };
     rt_timer_cancel(proxy->parts.wheel, &context->timer);
     context->parked = false;
+    list_remove(&context->waiting);
     proxy->parked--;
     proxy->scratch = buffer_over(proxy->scratch_memory, sizeof(proxy->scratch_memory));
     struct proxy_request request = {
@@ -217,6 +218,16 @@ void proxy_invite_unpark(struct proxy_context *context)
     context->lookup = 0;
 }
 
+void proxy_invite_decide_parked(struct proxy *proxy, uint64_t now_us)
+{
+    struct list_link *first;
+    while ((first = list_first(&proxy->parked_calls)) != NULL) {
+        struct proxy_context *context = LIST_ENTRY(first, struct proxy_context, waiting);
+        proxy_invite_unpark(context);
+        resume(context, SCREEN_REPUTATION_MISSING, NULL, now_us);
+    }
+}
+
 /*
  * Asks for what is missing. True: the context waits. False: the answer (or that there is none) is
  * known at once, in *reputation and *finding.
@@ -243,6 +254,7 @@ static bool park(struct proxy *proxy, const struct proxy_request *request,
                                  &context->lookup);
     proxy_respond(proxy, context->server, request->message, 100, SLICE(""), SLICE(""), now_us);
     context->parked = true;
+    list_append(&proxy->parked_calls, &context->waiting);
     proxy->parked++;
     if (error == 0 && context->lookup != 0) {
         stats_count(proxy->parts.stats, STATS_VERDICTS_PARKED);

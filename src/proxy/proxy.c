@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "proxy_int.h"
 
 /* What requests of each method are allowed at ourselves, for OPTIONS. */
@@ -70,6 +71,7 @@ int proxy_create(const struct proxy_parts *parts, const struct proxy_snapshot *s
         goto out;
     created->parts = *parts;
     created->snapshot = *snapshot;
+    list_init(&created->parked_calls);
     created->output = malloc(PROXY_OUTPUT_BYTES);
     created->listeners = calloc(listeners, sizeof(*created->listeners));
     created->resumed = malloc(TP_DATAGRAM_LIMIT);
@@ -101,6 +103,7 @@ void proxy_destroy(struct proxy *proxy)
 
 void proxy_adopt(struct proxy *proxy, const struct proxy_snapshot *snapshot)
 {
+    proxy_invite_decide_parked(proxy, clock_monotonic_us());
     proxy->snapshot = *snapshot;
 }
 
@@ -117,6 +120,7 @@ uint64_t proxy_wall(const struct proxy *proxy, uint64_t now_us)
 void proxy_drain(struct proxy *proxy)
 {
     proxy->draining = true;
+    proxy_invite_decide_parked(proxy, clock_monotonic_us());
 }
 
 uint32_t proxy_parked(const struct proxy *proxy)
@@ -164,8 +168,10 @@ void proxy_context_free(struct proxy_context *context)
 {
     struct proxy *proxy = context->proxy;
     rt_timer_cancel(proxy->parts.wheel, &context->timer);
-    if (context->parked)
+    if (context->parked) {
+        list_remove(&context->waiting);
         proxy->parked--;
+    }
     pool_put(proxy->contexts, context);
 }
 

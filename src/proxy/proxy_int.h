@@ -4,6 +4,7 @@
 #ifndef RINGFENCE_PROXY_INT_H
 #define RINGFENCE_PROXY_INT_H
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "message/compose.h"
@@ -28,6 +29,7 @@ struct proxy_context {
     struct txn_server *server;
     struct txn_client *client; /* NULL while parked */
     struct rt_timer timer;     /* parked: the deadline; INVITE: Timer C */
+    struct list_link waiting;  /* parked: of the proxy's parked_calls */
     uint64_t call;             /* id of the call record; 0: none */
     uint64_t lookup;           /* ticket of the pending lookup */
     uint64_t received_us;
@@ -43,6 +45,7 @@ struct proxy {
     struct proxy_snapshot snapshot;
     struct proxy_listener *listeners;
     struct pool *contexts;
+    struct list_link parked_calls;
     uint32_t parked;
     bool draining;
     int64_t wall_offset_us;
@@ -140,6 +143,9 @@ void proxy_receive_invite(struct proxy *proxy, const struct proxy_request *reque
                           const struct proxy_path *path);
 /* The deadline of a parked context. */
 void proxy_invite_deadline(struct proxy_context *context, uint64_t now_us);
+/* Drain and reload wait for no input: what is parked is decided with what is known (DESIGN
+ * section 2). */
+void proxy_invite_decide_parked(struct proxy *proxy, uint64_t now_us);
 /* Gives up the pending lookup of a parked context, because a CANCEL came. */
 void proxy_invite_unpark(struct proxy_context *context);
 

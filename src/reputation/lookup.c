@@ -359,6 +359,7 @@ int rep_lookup_create(struct rep_store *store, struct rt_loop *loop, struct rt_w
     created->loop = loop;
     created->wheel = wheel;
     rt_timer_init(&created->retry, retry_due);
+    atomic_fetch_add_explicit(&created->shared->workers, 1, memory_order_relaxed);
     int code = create_parts(created);
     if (code != 0) {
         rep_lookup_destroy(created);
@@ -376,6 +377,7 @@ void rep_lookup_destroy(struct rep_lookup *lookup)
     lookup->closing = true;
     rt_timer_cancel(lookup->wheel, &lookup->retry);
     set_connected(lookup, false);
+    atomic_fetch_sub_explicit(&lookup->shared->workers, 1, memory_order_relaxed);
     rep_link_destroy(lookup->link);
     pool_destroy(lookup->questions);
     free(lookup->generation);

@@ -16,7 +16,7 @@ int rep_queue_create(size_t limit, const struct hash_key *seed,
                      struct rep_queue **queue) MUST_CHECK;
 
 /* 0 also when the name is waiting already; ERROR_LIMIT, -ENOMEM. */
-int rep_queue_push(struct rep_queue *queue, struct slice name) MUST_CHECK;
+int rep_queue_push(struct rep_queue *queue, struct slice text) MUST_CHECK;
 
 /* The oldest name, absent when there is none; valid until rep_queue_drop(). */
 struct slice rep_queue_first(const struct rep_queue *queue);

@@ -13,6 +13,9 @@ enum { DEFAULT_MIN_BLOCK_PREFIX = 7, PARTITION_ROOM = 4000 };
 
 static const uint64_t default_capacity = 16000000;
 
+/* Any value can be looked for: what is cut off here was no key, and is not taken for one. */
+static const uint64_t packed_mask = (UINT64_C(1) << REP_TABLE_KEY_BITS) - 1;
+
 /* The text behind a raw key; only the writer looks at it. */
 struct raw_text {
     uint64_t key;
@@ -143,11 +146,15 @@ void rep_replica_destroy(struct rep_replica *replica)
 
 /* ---- readers ------------------------------------------------------------------------------- */
 
+static bool is_valid(const struct rep_entry *entry, uint64_t now_wall_s)
+{
+    return entry->expires_s == 0 || now_wall_s < entry->expires_s;
+}
+
 static bool table_find_valid(const struct rep_table *table, uint64_t key, uint64_t now_wall_s,
                              struct rep_entry *entry)
 {
-    return rep_table_find(table, key, entry) &&
-           (entry->expires_s == 0 || now_wall_s < entry->expires_s);
+    return rep_table_find(table, key, entry) && is_valid(entry, now_wall_s);
 }
 
 static void limit_short_prefix(struct rep_finding *finding)
@@ -202,38 +209,61 @@ bool rep_replica_find(const struct rep_replica *replica, uint64_t packed, uint64
     return find_prefix(replica, packed, now_wall_s, finding);
 }
 
-typedef void prefetch_fn(const struct rep_table *table, uint64_t key);
-
-static void prefetch(const struct rep_replica *replica, uint64_t packed, prefetch_fn *fetch)
+static void prefetch_prefixes(const struct rep_replica *replica, uint64_t packed)
 {
-    if (!packed_in_range(packed))
-        return;
-    fetch(replica->table[REP_KIND_NUMBER], packed);
+    const struct rep_table *table = replica->table[REP_KIND_PREFIX];
     uint32_t lengths = atomic_load_explicit(&replica->prefix_lengths, memory_order_relaxed);
-    if (lengths == 0)
+    if (lengths == 0 || !packed_in_range(packed))
         return;
     for (unsigned digits = digits_of(packed); digits > 0; digits--, packed /= 10)
         if ((lengths >> digits & 1) != 0)
-            fetch(replica->table[REP_KIND_PREFIX], packed);
+            rep_table_prefetch(table, rep_table_mix(table, packed));
 }
 
 void rep_replica_prefetch(const struct rep_replica *replica, uint64_t packed)
 {
-    prefetch(replica, packed, rep_table_prefetch);
+    const struct rep_table *table = replica->table[REP_KIND_NUMBER];
+    rep_table_prefetch(table, rep_table_mix(table, packed & packed_mask));
+    prefetch_prefixes(replica, packed);
+}
+
+enum { BATCH = 16 };
+
+/* The numbers themselves; those that are not there have their prefixes fetched already. */
+static void find_batch_numbers(const struct rep_replica *replica, const uint64_t *packed,
+                               size_t count, uint64_t now_wall_s, struct rep_finding *findings)
+{
+    const struct rep_table *table = replica->table[REP_KIND_NUMBER];
+    uint64_t mixed[BATCH];
+    for (size_t i = 0; i < count; i++) {
+        mixed[i] = rep_table_mix(table, packed[i] & packed_mask);
+        rep_table_prefetch(table, mixed[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        rep_table_prefetch_overflow(table, mixed[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct rep_entry entry;
+        findings[i] = rep_finding_none();
+        if (packed_in_range(packed[i]) && rep_table_find_mixed(table, mixed[i], &entry) &&
+            is_valid(&entry, now_wall_s))
+            findings[i] = (struct rep_finding){.entry = entry, .match = REP_MATCH_NUMBER};
+        else
+            prefetch_prefixes(replica, packed[i]);
+    }
 }
 
 void rep_replica_find_batch(const struct rep_replica *replica, const uint64_t *packed, size_t count,
                             uint64_t now_wall_s, struct rep_finding *findings)
 {
-    enum { BATCH = 16 };
-    for (size_t first = 0; first < count; first += BATCH) {
-        size_t past = count - first < BATCH ? count : first + BATCH;
-        for (size_t i = first; i < past; i++)
-            prefetch(replica, packed[i], rep_table_prefetch);
-        for (size_t i = first; i < past; i++)
-            prefetch(replica, packed[i], rep_table_prefetch_overflow);
-        for (size_t i = first; i < past; i++)
-            rep_replica_find(replica, packed[i], now_wall_s, &findings[i]);
+    while (count > 0) {
+        size_t part = count < BATCH ? count : BATCH;
+        find_batch_numbers(replica, packed, part, now_wall_s, findings);
+        for (size_t i = 0; i < part; i++)
+            if (findings[i].match == REP_MATCH_NONE && packed_in_range(packed[i]))
+                find_prefix(replica, packed[i], now_wall_s, &findings[i]);
+        packed += part;
+        findings += part;
+        count -= part;
     }
 }
 

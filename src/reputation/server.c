@@ -28,13 +28,13 @@ void rep_settings_default(struct rep_settings *settings)
 #define SETTINGS_TEXTS(X) X(host) X(unix_socket) X(username) X(password) X(csv_path) X(saved_path)
 
 /* X(member): numbers for which 0 means the default. */
-#define SETTINGS_NUMBERS(X)                                                              \
-    X(port)                                                                              \
-    X(connect_timeout_ms)                                                                \
-    X(reply_timeout_ms)                                                                  \
-    X(min_block_prefix)                                                                  \
-    X(hold_percent) X(hold_minimum) X(capacity) X(rescan_interval_s) X(lookup_in_flight) \
-        X(lookup_cache_ms)
+#define SETTINGS_NUMBERS(X) \
+    X(port)                 \
+    X(connect_timeout_ms)   \
+    X(reply_timeout_ms)     \
+    X(min_block_prefix)     \
+    X(hold_percent)         \
+    X(hold_minimum) X(capacity) X(rescan_interval_s) X(lookup_in_flight) X(lookup_cache_ms)
 
 static int copy_text(const char **to, const char *text, const char *fallback)
 {

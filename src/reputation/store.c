@@ -175,6 +175,14 @@ bool rep_store_addresses(struct rep_store *store, struct rep_addresses *addresse
     return rep_service_addresses(store->service, addresses);
 }
 
+/* A worker without a connection answers its calls without reputation: that is not "connected". */
+static bool all_connected(const struct rep_lookup_shared *lookup)
+{
+    uint32_t workers = atomic_load_explicit(&lookup->workers, memory_order_relaxed);
+    return workers > 0 &&
+           atomic_load_explicit(&lookup->connected, memory_order_relaxed) == workers;
+}
+
 void rep_store_status(struct rep_store *store, struct rep_status *status)
 {
     rep_service_status(store->service, status);
@@ -185,7 +193,7 @@ void rep_store_status(struct rep_store *store, struct rep_status *status)
     status->lookup_failures = atomic_load_explicit(&lookup->failures, memory_order_relaxed);
     status->breaker_open = rep_breaker_is_open(&lookup->breaker);
     if (rep_store_mode(store) == REP_MODE_LOOKUP)
-        status->connected = atomic_load_explicit(&lookup->connected, memory_order_relaxed) > 0;
+        status->connected = all_connected(lookup);
 }
 
 /* ---- requests ------------------------------------------------------------------------------ */

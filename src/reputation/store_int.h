@@ -15,7 +15,8 @@
 struct rep_lookup_shared {
     struct rep_breaker breaker;
     _Atomic uint64_t lookups, hits, failures;
-    _Atomic uint32_t connected; /* workers with a connection */
+    _Atomic uint32_t workers;   /* that ask */
+    _Atomic uint32_t connected; /* ... and have a connection */
 };
 
 const struct rep_settings *rep_store_settings(const struct rep_store *store);

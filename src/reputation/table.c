@@ -72,9 +72,13 @@ static enum outcome span_search(const struct rep_table *table, struct span span,
     return word_load(line) == header ? OUTCOME_ABSENT : OUTCOME_CHANGED;
 }
 
-bool rep_table_find(const struct rep_table *table, uint64_t key, struct rep_entry *entry)
+uint64_t rep_table_mix(const struct rep_table *table, uint64_t key)
 {
-    uint64_t mixed = rep_permutation_forward(&table->permutation, key);
+    return rep_permutation_forward(&table->permutation, key);
+}
+
+bool rep_table_find_mixed(const struct rep_table *table, uint64_t mixed, struct rep_entry *entry)
+{
     uint32_t partition = (uint32_t)(mixed >> table->remainder_bits);
     uint64_t remainder = mixed & ((UINT64_C(1) << table->remainder_bits) - 1);
     _Atomic uint64_t *place = &table->directory[partition];
@@ -96,11 +100,15 @@ bool rep_table_find(const struct rep_table *table, uint64_t key, struct rep_entr
     }
 }
 
+bool rep_table_find(const struct rep_table *table, uint64_t key, struct rep_entry *entry)
+{
+    return rep_table_find_mixed(table, rep_table_mix(table, key), entry);
+}
+
 /* A key's place in the version of its partition that is current now; false when that is empty. */
-static bool current_place(const struct rep_table *table, uint64_t key, struct span *span,
+static bool current_place(const struct rep_table *table, uint64_t mixed, struct span *span,
                           uint64_t *remainder)
 {
-    uint64_t mixed = rep_permutation_forward(&table->permutation, key);
     uint32_t partition = (uint32_t)(mixed >> table->remainder_bits);
     uint64_t directory = atomic_load_explicit(&table->directory[partition], memory_order_acquire);
     *remainder = mixed & ((UINT64_C(1) << table->remainder_bits) - 1);
@@ -108,23 +116,23 @@ static bool current_place(const struct rep_table *table, uint64_t key, struct sp
     return span->lines > 0;
 }
 
-void rep_table_prefetch(const struct rep_table *table, uint64_t key)
+void rep_table_prefetch(const struct rep_table *table, uint64_t mixed)
 {
     struct span span;
     uint64_t remainder;
-    if (!current_place(table, key, &span, &remainder))
+    if (!current_place(table, mixed, &span, &remainder))
         return;
     rep_word *line = span_line(table, span, span_home(table, span, remainder));
     __builtin_prefetch((const void *)line);
     __builtin_prefetch((const void *)((uintptr_t)line ^ LINE_WORDS * sizeof(*line)));
 }
 
-void rep_table_prefetch_overflow(const struct rep_table *table, uint64_t key)
+void rep_table_prefetch_overflow(const struct rep_table *table, uint64_t mixed)
 {
     struct span span;
     uint64_t remainder;
     struct rep_slot slot;
-    if (!current_place(table, key, &span, &remainder))
+    if (!current_place(table, mixed, &span, &remainder))
         return;
     uint32_t home = span_home(table, span, remainder);
     rep_word *line = span_line(table, span, home);

@@ -55,9 +55,14 @@ void rep_table_destroy(struct rep_table *table);
 
 /* Readers. Keys below 2^51. */
 bool rep_table_find(const struct rep_table *table, uint64_t key, struct rep_entry *entry);
-/* The home line; and, once that has arrived, the lines its overflow went to. */
-void rep_table_prefetch(const struct rep_table *table, uint64_t key);
-void rep_table_prefetch_overflow(const struct rep_table *table, uint64_t key);
+
+/* For batches: a key is mixed once, then its home line is fetched; when that has arrived, the lines
+ * that its overflow went to. */
+uint64_t rep_table_mix(const struct rep_table *table, uint64_t key);
+void rep_table_prefetch(const struct rep_table *table, uint64_t mixed);
+void rep_table_prefetch_overflow(const struct rep_table *table, uint64_t mixed);
+bool rep_table_find_mixed(const struct rep_table *table, uint64_t mixed, struct rep_entry *entry);
+
 void rep_table_figures(const struct rep_table *table, struct rep_table_figures *figures);
 
 /* The writer. *existed tells whether `old` was filled. */

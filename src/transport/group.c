@@ -79,9 +79,9 @@ static int socket_open(const struct tp_settings *settings, const struct tp_addre
  */
 static int check_unused(const struct tp_settings *settings, const struct tp_address *address)
 {
-    int descriptor;
+    int descriptor = -1;
     int error = socket_open(settings, address, false, &descriptor);
-    if (error == 0)
+    if (descriptor >= 0)
         close(descriptor);
     return error;
 }

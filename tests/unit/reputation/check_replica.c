@@ -399,6 +399,32 @@ START_TEST(a_million_fits_the_smallest_replica)
 }
 END_TEST
 
+START_TEST(a_batch_finds_what_single_finds_find)
+{
+    enum { COUNT = 3001 };
+    static uint64_t packed[COUNT];
+    static struct rep_finding findings[COUNT];
+    struct random_state random;
+    random_seed(&random, 4);
+    for (unsigned i = 0; i < 4000; i += 2)
+        put((struct rep_key){.kind = REP_KIND_NUMBER, .packed = model_packed(i)}, (int)(i % 101),
+            REP_LIST_NONE, i % 3 == 0 ? NOW_S : 0);
+    put(prefix_key("86138000000"), 3, REP_LIST_NONE, 0);
+    put(prefix_key("861380000011"), 4, REP_LIST_NONE, NOW_S + 1);
+    for (unsigned i = 0; i < COUNT; i++)
+        packed[i] = i % 50 == 0 ? random_next(&random)
+                                : model_packed((unsigned)random_below(&random, 5000));
+    rep_replica_find_batch(replica, packed, COUNT, NOW_S, findings);
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct rep_finding single;
+        rep_replica_find(replica, packed[i], NOW_S, &single);
+        ck_assert_int_eq(findings[i].match, single.match);
+        ck_assert_int_eq(findings[i].entry.score, single.entry.score);
+        ck_assert_int_eq(findings[i].prefix_length, single.prefix_length);
+    }
+}
+END_TEST
+
 /* ---- readers beside the writer ------------------------------------------------------------- */
 
 enum { STEADY = 3000, CHURN_STEPS = 60000, READERS = 2 };
@@ -502,6 +528,7 @@ int main(void)
     tcase_set_timeout(size, 120);
     tcase_add_test(size, random_operations_agree_with_a_model);
     tcase_add_test(size, each_visits_every_entry_once);
+    tcase_add_test(size, a_batch_finds_what_single_finds_find);
     tcase_add_test(size, a_million_fits_the_smallest_replica);
     tcase_add_test(size, readers_see_whole_entries_and_never_miss_one);
     suite_add_tcase(suite, size);
