@@ -25,7 +25,7 @@ class Stage:
         return callee
 
     def end(self):
-        check(self.daemon.wait_idle(6), "tables return to zero", self.daemon.status())
+        check(self.daemon.wait_quiet(6), "no transaction and no call is left", self.daemon.status())
         self.daemon.stop()
 
 

@@ -71,15 +71,16 @@ def render(settings):
 
 
 class Daemon:
-    """A running ringfenced."""
+    """A running ringfenced. rules: text of the only rule file; rule_files: paths instead."""
 
-    def __init__(self, site, rules=None, start=True, name="ringfenced", **changes):
+    def __init__(self, site, rules=None, rule_files=None, start=True, name="ringfenced", **changes):
         self.site = site
         self.name = name
         self.process = None
         if rules is not None:
-            site.write("rules.yaml", rules)
-            changes.setdefault("rules", ["rules.yaml"])
+            rule_files = [site.write("rules.yaml", rules)]
+        if rule_files is not None:
+            changes["rules"] = rule_files
         self.settings = configuration(site, **changes)
         self.write()
         if start:
@@ -145,12 +146,21 @@ class Daemon:
     def wait_total(self, name, at_least, seconds=3):
         return checks.wait_for(lambda: self.total(name) >= at_least, seconds)
 
-    def wait_idle(self, seconds):
-        """True when no transaction, lingering record or call is left."""
-        def idle():
+    def wait_gone(self, seconds, *names):
+        """True when the status says 0 for each name."""
+        def gone():
             status = self.status()
-            return not (status["transactions"] or status["lingering"] or status["calls_held"])
-        return checks.wait_for(idle, seconds, every=0.1)
+            return not any(status[name] for name in names)
+        return checks.wait_for(gone, seconds, every=0.1)
+
+    def wait_quiet(self, seconds):
+        """True when no transaction and no call is left."""
+        return self.wait_gone(seconds, "transactions", "calls_held")
+
+    def wait_idle(self, seconds):
+        """True when nothing lingers for retransmissions either; of refused calls that takes 32 s
+        (Timer D)."""
+        return self.wait_gone(seconds, "transactions", "calls_held", "lingering")
 
     def reload(self):
         self.process.signal(signal.SIGHUP)

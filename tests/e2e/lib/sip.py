@@ -135,6 +135,20 @@ class Endpoint:
                 continue
             raise checks.Failure(f"{self.hostport}: {wanted} was expected, got:\n{message}")
 
+    def collect(self, wanted, count, method=None, seconds=5):
+        """Messages of `count` calls by Call-ID, whatever else comes between."""
+        found = {}
+        end = time.monotonic() + seconds * checks.SLOW
+        while len(found) < count:
+            message = self.receive(max(0, end - time.monotonic()) / checks.SLOW)
+            if message is None:
+                break
+            got = message.status if isinstance(wanted, int) else message.method
+            is_kind = (message.status is not None) == isinstance(wanted, int)
+            if is_kind and got == wanted and method in (None, message.method):
+                found.setdefault(message.header("Call-ID"), message)
+        return found
+
     def silent(self, seconds=0.3):
         """None when nothing comes, else what came."""
         return self.receive(seconds)
