@@ -55,7 +55,8 @@ static inline const char *slice_past(struct slice slice)
 
 static inline bool slice_equal(struct slice a, struct slice b)
 {
-    return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+    return a.length == b.length && (a.length == 0 || (a.data != NULL && b.data != NULL &&
+                                                      memcmp(a.data, b.data, a.length) == 0));
 }
 
 /* ASCII case is ignored, in the C locale whatever the process's locale is. */

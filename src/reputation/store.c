@@ -179,8 +179,7 @@ bool rep_store_addresses(struct rep_store *store, struct rep_addresses *addresse
 static bool all_connected(const struct rep_lookup_shared *lookup)
 {
     uint32_t workers = atomic_load_explicit(&lookup->workers, memory_order_relaxed);
-    return workers > 0 &&
-           atomic_load_explicit(&lookup->connected, memory_order_relaxed) == workers;
+    return workers > 0 && atomic_load_explicit(&lookup->connected, memory_order_relaxed) == workers;
 }
 
 void rep_store_status(struct rep_store *store, struct rep_status *status)
