@@ -237,6 +237,6 @@ deb: ## build the Debian package into $(BUILD)
 demo: ## install what is missing, build, play real SIP calls on this machine
 	@scripts/install-deps --demo
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
-	@RINGFENCE_BUILD=$(BUILD) scripts/demo
+	@RINGFENCE_BUILD=$(abspath $(BUILD)) scripts/demo
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests -type f -name '*.d' 2>/dev/null)
