@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * describe: prints the reference of all settings from their rows, for `make docs`.
  */

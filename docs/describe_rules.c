@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * describe_rules: prints every feature, then every key of rule files, from their rows, for
  * `make docs`.

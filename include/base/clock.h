@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * clock: the two clocks. Everything but the loop takes time as a parameter.
  *

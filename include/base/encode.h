@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * encode: the only ways by which bytes from a peer leave this program.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * file: whole files in and out, for configuration, lists and keys. Never on a call path.
  */

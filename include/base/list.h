@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * list: intrusive doubly linked list with a sentinel head.
  *

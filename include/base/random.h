@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * random: seeds from the kernel, and a fast generator for what needs no secrecy.
  */

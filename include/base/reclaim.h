@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * reclaim: when may memory that lock-free readers could still see be freed (quiescent states).
  *

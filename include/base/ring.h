@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ring: single-producer single-consumer ring of variable-length records.
  *

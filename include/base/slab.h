@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * slab: byte blocks of many sizes, kept in size classes, with a hard limit on the total.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * slice: a read-only run of bytes that somebody else owns.
  *

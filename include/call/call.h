@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * call: one record per call, from INVITE to its end, whoever saw it (proxy or tap).
  *

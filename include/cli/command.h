@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * command: the subcommands of `ringfence` as rows; dispatch, help, documentation and completion
  * derive from them.

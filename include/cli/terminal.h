@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * terminal: text for people: columns that line up, colour where wanted, a progress bar.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * address: socket addresses and networks in configuration; literals only, never a DNS name.
  */

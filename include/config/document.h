@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * document: one YAML file as a tree of nodes that know where they stand in the file.
  *

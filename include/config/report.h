@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * report: problems found in configuration and rule files, gathered so that one run shows them all.
  *

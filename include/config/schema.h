@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * schema: settings as rows; loading, checking, documentation and comparison derive from them.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * client: the other end of the control and stats sockets, for commands. Blocking, with a timeout.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * control_server: commands over a Unix socket (docs/control.md holds the protocol).
  *

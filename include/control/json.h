@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * json: reading JSON that comes from the other end of a socket (json-c behind it).
  */

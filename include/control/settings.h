@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * settings: the sections `control` and `stats` of the configuration.
  */

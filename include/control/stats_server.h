@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stats_server: publishes counts and events on a Unix socket (docs/stats.md holds the protocol).
  *

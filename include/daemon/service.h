@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * service: the running daemon: workers, service threads, reload, drain.
  */

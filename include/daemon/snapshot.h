@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * snapshot: configuration and rules, parsed, validated and compiled into one immutable object.
  */

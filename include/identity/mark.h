@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mark: keyed marks by which this program recognises its own work on the wire, without state.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * decode: structure of an initial INVITE, by libsofia-sip's header parsers.
  *

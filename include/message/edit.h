@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * edit: a message as it came in with a few runs of bytes replaced.
  *

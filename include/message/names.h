@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * names: the methods, headers and faults that the message folder knows, each as one row.
  */

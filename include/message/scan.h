@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * scan: one zero-copy pass over a SIP message finds what a proxy needs, as slices.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * syntax: small zero-copy readers of SIP grammar (RFC 3261 section 25.1) over slices.
  */

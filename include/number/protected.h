@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * protected: hotlines, police and banks whose numbers fraudsters borrow and which must be
  * reachable.

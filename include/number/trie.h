@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * trie: longest-prefix map from short byte strings to 32-bit values.
  *

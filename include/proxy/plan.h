@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * plan: trunks, sources and routes, compiled; immutable, part of a snapshot.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * proxy: one worker's stateful proxy (RFC 3261 section 16) that enforces verdicts.
  *

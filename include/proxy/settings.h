@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * settings: the sections of the configuration that say who our neighbours are.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * admin: reading and writing the documented keys from a command line. Blocking, with timeouts.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * lookup: mode lookup, a worker's own way to Redis.
  *

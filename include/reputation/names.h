@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * names: a bounded table of short texts (scam types, sources) with ids that never change.
  *

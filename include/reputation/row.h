@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * row: an entry as people and files write it, and why one is refused.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * store: where reputation comes from, kept current by a service thread of its own.
  *

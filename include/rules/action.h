@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * action: what a policy step, or a rule by itself, demands for a call.
  */

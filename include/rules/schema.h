@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * schema: the keys of rule files as rows, for the reference and for editors.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mailbox: calls from any thread into a loop's thread. For control traffic, not for calls.
  *

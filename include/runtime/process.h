@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * process: what a daemon does to itself: signals, privileges, descriptors, service manager.
  */

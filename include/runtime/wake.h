@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * wake: an eventfd that a sleeper arms and producers ring only when it is armed.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * wheel: timers on a hierarchical wheel, O(1) to set and cancel, no allocation.
  *

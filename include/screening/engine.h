@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * engine: one worker's screening: features, rules, score, verdict. No sockets, no waiting.
  *

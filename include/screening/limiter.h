@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * limiter: rates of the action `limit`, shared by all workers.
  *

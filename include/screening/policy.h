@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * policy: what calls are judged by; immutable, part of a snapshot.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * catalogue: the rows of counters.h as data, and whole families and histograms at once.
  *

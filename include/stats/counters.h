@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * counters: what is counted, each as one row; cheap for the thread that counts.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * event: one fixed-size binary record per interception or alert, from a worker to the sinks.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * json: writes one JSON value into a bounded buffer, commas included.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stream: counts and events as lines of JSON (docs/stats.md holds the protocol).
  *

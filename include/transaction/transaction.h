@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * transaction: RFC 3261 section 17 with RFC 6026; nothing of policy.
  *

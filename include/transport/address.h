@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * address: an IP address with a port, compact and comparable; networks in CIDR notation.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * transport: datagrams in batches, and every message to the worker that owns its call.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * poison: tells AddressSanitizer about memory that our own allocators hold back.
  *

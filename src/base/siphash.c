@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SipHash-c-d after Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012). */
 #include "base/hash.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * number: what the subcommands of `ringfence number` share.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_int.h"
 
 enum { STATUS_TIMEOUT_MS = 10000 };

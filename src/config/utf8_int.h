@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * utf8: reading UTF-8 one character at a time, strictly (RFC 3629).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * connection: one client of a Unix socket: lines in, lines out, both bounded.
  *

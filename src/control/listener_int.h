@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * listener: a Unix stream socket that accepts on a loop.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * chars: which bytes SIP's grammar (RFC 3261 section 25.1) allows where, and cursor steps over
  * them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * decode_int: what the parts of the decoder share. Only decode*.c see libsofia-sip.
  */

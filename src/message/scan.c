@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "scan_int.h"
 
 #include "chars_int.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "chars_int.h"
 #include "message/syntax.h"
 #include "scan_int.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * scan_int: lines of a message, shared by the readers of this folder.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "message/compose.h"
 
 /* X(status, phrase): RFC 3261 section 21 and the IANA registry of response codes. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * number_int: tables and helpers shared inside the folder.
  */

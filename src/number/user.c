@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "number_int.h"
 
 enum byte_class { OTHER, DIAL, SEPARATOR, ESCAPE };

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of a plan, shared by building (plan_build.c) and reading (plan.c).
  */

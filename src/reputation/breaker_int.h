@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * breaker: one per process: stops asking a Redis that answers too late.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * journal: changes that a comparison found, kept until it is known whether they may be made.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * key: names and fields as they stand in Redis, read into keys and entries.
  */

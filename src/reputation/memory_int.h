@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * memory: entries out of a CSV file, on the writer's thread.
  */

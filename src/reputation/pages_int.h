@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pages: 4 KiB pages out of one reserved address range, named by 32-bit numbers.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "permutation_int.h"
 
 #include "base/hash.h"

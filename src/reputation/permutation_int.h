@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * permutation: a keyed one-to-one mixing of 51-bit keys, and back.
  *

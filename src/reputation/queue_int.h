@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * queue: names of keys that changed and are to be read again, first come first served, each once.
  */

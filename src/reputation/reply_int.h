@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * reply: Redis replies built by hiredis' parser into memory that is used again.
  *

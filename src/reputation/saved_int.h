@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * saved: the replica as a file, so that a node that starts without Redis is not empty-handed.
  *

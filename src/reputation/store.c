@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The facade: creation, the readers' accessors, requests to the service thread. */
 #include "reputation/store.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Connections, tracking, and what to do when they break. */
 #include "sync_int.h"
 

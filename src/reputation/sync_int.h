@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sync: keeps the replica equal to Redis, on the service thread.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading keys on the data connection and applying what they hold. */
 #include "sync_int.h"
 

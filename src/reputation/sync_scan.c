@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The scan: loading into an empty replica, comparing with a filled one, holding, applying. */
 #include "sync_int.h"
 

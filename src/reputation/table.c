@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The readers' half, creation and figures. */
 #include "table_layout_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * table: 51-bit keys to entries in 12 bytes each, one writer, lock-free readers.
  *

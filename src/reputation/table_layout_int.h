@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * table_layout: the words of a line, shared by the readers' and the writer's half of table.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The writer's half. table_int.h says why the stores come in this order. */
 #include "table_layout_int.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "catalogue_int.h"
 #include "config/report.h"
 #include "expression_int.h"

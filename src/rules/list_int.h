@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * list: numbers, texts and prefixes of either, as one set that is asked "is this in it?".
  *

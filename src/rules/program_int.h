@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * program: compiled conditions, a stack machine over three-valued values.
  *

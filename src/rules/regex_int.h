@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * regex: PCRE2 behind limits, because a caller chooses the subject.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ruleset: the inside of a rule set, and how its parts are loaded into it.
  */

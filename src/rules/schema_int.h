@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * schema: how the parts of a rule file fill drafts, from which the loader builds a set.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How an INVITE ends before its final response: RFC 3261 section 9.1, and users who leave.
  */

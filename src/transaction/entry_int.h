@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * entry_int: what the table finds, what a message looks for, and copies of messages.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "transaction_int.h"
 
 static struct txn_linger *queue_pop(struct txn_queue *queue)

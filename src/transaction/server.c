@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Server transactions: RFC 3261 section 17.2 with RFC 6026 section 7.1.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sending: copies queue up in one slab and leave by listener, in the order in which they were
  * queued for it, with as few system calls as possible.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Steering: each message goes to the worker that owns its Call-ID. Rings are single-producer
  * single-consumer, so every pair of workers has two.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * transport_int: the group and the worker as the files of this folder see them.
  *

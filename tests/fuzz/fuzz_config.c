@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whatever the bytes are: parsing ends, every node and every place lies within the file, and rows
  * load or refuse without touching anything else.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Edits on any message that scans: the result has the announced length, what was not touched is
  * unchanged, and a hop's edits taken back give the message again. The first byte says which edits.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whatever stands in a user part: no crash, a valid number is its own normal form, packing is
  * injective, and a raw text stays the text it is. Input: a byte that chooses the trunk, then

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a Redis server and a CSV file may send: no crash, no read outside, replies come out the same
  * however the bytes are cut, and a row that is accepted names a key. The first byte chooses.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A rule file from anywhere: loaded, its own tests run, and evaluated on calls with all kinds of
  * values. What must hold: no crash, an error code exactly when the report has an error, and a score

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Differential: scan against libsofia-sip, header by header as decode compares them, and as a whole
  * message by Sofia's own splitter. A disagreement on a message that both accept is a finding.

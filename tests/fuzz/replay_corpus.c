@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * replay_corpus: runs a fuzz target once over each file named on the command line, and over each
  * file in a folder named there. So the corpus is part of the ordinary tests, without libFuzzer.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command is a program, not an archive: what is tested is compiled in. */
 #include "../../../src/cli/terminal.c"
 

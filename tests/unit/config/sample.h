@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sample: rows as a folder of the daemon would bring them, for the tests of schema and reference.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sandbox: a folder that goes away, a loop turned by hand, and plain sockets as peers.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "message/compose.h"
 
 #include <sofia-sip/msg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "message_test.h"
 
 #define REQUEST_LINE "OPTIONS sip:+8613800138000@192.0.2.1 SIP/2.0\r\n"

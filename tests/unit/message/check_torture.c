@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The messages of RFC 4475 and RFC 5118: what scan owes each. */
 #include <stdio.h>
 

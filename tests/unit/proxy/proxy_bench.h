@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * proxy_bench: one proxy over real transactions and screening, with a recorded output and a clock
  * of its own. The listeners are bound on loopback but nothing is ever sent.

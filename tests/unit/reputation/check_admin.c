@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command line's way to Redis, against a real server. */
 #include "reputation/admin.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mode lookup against a real redis-server; the test's thread is the worker. */
 #include "reputation/lookup.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Store memory: a CSV file, live changes, reloads that are refused. */
 #include "reputation/store.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The replica against a plain sorted model, its rules of authority, and readers beside a writer. */
 #include "reputation/replica.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The store against a real redis-server: loading, following, every way of losing it. */
 #include "reputation/store.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table's core with all keys in a few partitions, so that lines overflow, entries are moved,
  * partitions grow to their limit and shrink; the replica's own test spreads its keys too thin. */
 #include "../../../src/reputation/permutation_int.h"

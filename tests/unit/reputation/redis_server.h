@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A private redis-server on a Unix socket in a temporary folder, for tests that want the real one.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs tests/tables/rules: rule files beside lines of "given -> score fired action", rule files
  * that must be refused with the message on their first line, and the shipped packs with their own

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fixture: a catalogue like the daemon's, and inputs that a test writes as text.
  */

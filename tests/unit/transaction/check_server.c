@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/transaction/traffic.h"
 
 static const struct rig_parts usual = {.branch = "z9hG4bKone"};

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rig: a transaction layer on a fake clock, with everything it sends written down.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * traffic: messages for a rig, and the servers and clients that they make.
  */

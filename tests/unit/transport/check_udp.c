@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Datagrams over the loopback interface. Most tests turn the loops of all workers on one thread,
  * so nothing depends on how threads are scheduled.
