@@ -95,13 +95,12 @@ struct conf_format {
     const char *name;    /* for documentation: "address" */
     const char *example; /* the same: "10.0.0.1:5060" */
     size_t size;         /* of the field */
-
     /* Fills the zeroed field. Problems go to conf_load_error() with the value quoted, and the
      * result is ERROR_CONFIG then; -ENOMEM otherwise. A default arrives as a scalar node. */
     int (*parse)(struct conf_load *load, const struct conf_row *row, const struct conf_node *node,
                  void *field);
 
-    /* Needed for rows that need a restart. */
+    /* For rows that need a restart. */
     bool (*equal)(const void *a, const void *b);
 };
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy_int.h"
 
+/* What one UDP datagram carries over IPv4; IPv6 has room for 20 bytes more, which nobody needs. */
+#define UDP_PAYLOAD_LIMIT 65507
+
 /* Starts a text in the scratch; end_text() gives it. */
 static size_t begin_text(const struct proxy *proxy)
 {
@@ -204,12 +207,11 @@ void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
     const struct smsg *message = request->message;
     uint64_t now_us = request->packet->received_us;
     int error = proxy_compose_forward(proxy, request, path, branch, &bytes);
-    if (error != 0) {
+    if (error != 0 || bytes.length > UDP_PAYLOAD_LIMIT) {
         fail_relay(proxy, request, context, 513);
         return;
     }
     context->trunk_out = path->to->mark;
-    context->reversed = path->reversed;
     context->reversed = path->reversed;
     if (path->in_dialog) {
         struct slice caller_tag = path->reversed ? message->to.tag : message->from.tag;

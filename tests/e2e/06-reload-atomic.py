@@ -266,9 +266,9 @@ def row():
         daemon = start(site)
         a, b = sip.Endpoint(site, CALLER), sip.Endpoint(site, CALLEE)
         # The list makes a reload long enough for the next signal to meet it.
-        site.write("crowd.txt", "".join(f"+86139{i:08d}\n" for i in range(1000000)))
+        site.write("crowd.txt", "".join(f"+86139{i:08d}\n" for i in range(2000000)))
         daemon.reload()
-        time.sleep(0.1)
+        time.sleep(0.05)
         site.write("crowd.txt", "+8613700000009\n")
         site.write("rules.yaml", BETTER)
         daemon.reload()
@@ -276,10 +276,10 @@ def row():
         expect_fate(daemon, TWO, a, b, 403, "what was written before the last signal is in force")
         expect_fate(daemon, "+8613700000009", a, b, 403, "rules and lists")
 
-        site.write("crowd.txt", "".join(f"+86139{i:08d}\n" for i in range(1000000)))
+        site.write("crowd.txt", "".join(f"+86139{i:08d}\n" for i in range(2000000)))
         asking = control.Lines(daemon.settings["control"]["socket"])
         asking.send({"command": "reload"})
-        time.sleep(0.1)
+        time.sleep(0.05)
         status, output = daemon.cli("reload")
         check(status == 1 and "under way" in output, "two commands at once: the second is told",
               output)

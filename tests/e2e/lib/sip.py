@@ -42,10 +42,12 @@ class Message:
             name, _, value = line.partition(b":")
             self.headers.append((name.decode("latin-1").strip(),
                                  value.decode("utf-8", "surrogateescape").strip()))
-        words = self.start.split(" ")
-        self.status = int(words[1]) if self.start.startswith("SIP/2.0 ") else None
-        self.method = self.header("CSeq", "0 ?").split()[-1] if self.status else words[0]
-        self.uri = None if self.status else words[1]
+        # Tolerant: what a daemon passes on of a broken message may be broken, too.
+        words = [*self.start.split(" "), ""]
+        found = re.match(r"SIP/2\.0 (\d{3})\b", self.start)
+        self.status = int(found.group(1)) if found else None
+        self.method = (self.header("CSeq") or "?").split()[-1] if found else words[0]
+        self.uri = None if found else words[1]
 
     def all(self, name):
         """Values of a header, one per value and not per line where the grammar lists them."""
