@@ -88,9 +88,11 @@ enum stats_family {
 };
 
 /* X(identifier, name, help): values in nanoseconds, log-linear buckets of 1/16 relative width. */
-#define STATS_HISTOGRAM_TABLE(X)                                                   \
-    X(SCREENING, "screening", "time spent on features, rules and score of a call") \
-    X(FORWARDING, "forwarding", "from the receipt of an initial INVITE to its forwarding")
+#define STATS_HISTOGRAM_TABLE(X)                                                                \
+    X(SCREENING, "screening", "time spent on features, rules and score of a call")              \
+    X(FORWARDING, "forwarding", "from the receipt of an initial INVITE to its forwarding")      \
+    X(POST_DIAL_DELAY, "post_dial_delay", "from the INVITE of a call to its ringing or answer") \
+    X(CALL_DURATION, "call_duration", "from the answer of a call to its end")
 
 enum stats_histogram {
 #define STATS_HISTOGRAM_ROW(identifier, name, help) STATS_HISTOGRAM_##identifier,

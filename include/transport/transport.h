@@ -54,8 +54,6 @@ struct tp_events {
     /* A datagram with a non-zero cookie could not be sent. Called from tp_worker_flush(), never
      * from within tp_worker_send(). */
     void (*send_failed)(void *argument, uint64_t cookie, int error);
-    /* After each batch, before what it sent is flushed. */
-    void (*batch_done)(void *argument, uint64_t now_us);
 };
 
 /* Binds everything (before privileges are dropped). On failure *bad is the index of the listener

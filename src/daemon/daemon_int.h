@@ -65,6 +65,7 @@ struct daemon_service {
     struct stats_source source;
     struct screen_engine *explainer;
     struct rt_thread *builder; /* a reload under way, or NULL */
+    bool reload_again;         /* SIGHUP came while it was */
     struct rt_timer housekeeping;
     uint64_t started_us;
     uint64_t drain_until_us; /* 0: not draining */
@@ -75,6 +76,8 @@ struct daemon_service {
 /* ---- reload.c ---------------------------------------------------------------------------- */
 /* reply may be NULL (SIGHUP). Returns CTL_LATER, or a negative code when one is under way. */
 int daemon_reload(struct daemon_service *service, struct ctl_reply *reply) MUST_CHECK;
+/* For SIGHUP: while a reload is under way, another follows it. */
+void daemon_reload_by_signal(struct daemon_service *service);
 
 /* ---- commands.c, explain.c, status.c ----------------------------------------------------- */
 extern const struct ctl_command daemon_commands[];

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon_int.h"
 
 #define REPORT_BYTES ((size_t)256 << 10)
+#define PLACE_BYTES  (PATH_MAX + 32)
 
 /* One reload on its way through the builder thread and back. */
 struct reload {
@@ -16,26 +19,34 @@ struct reload {
     char reputation[256]; /* what reading the CSV file again said */
 };
 
+/* Not every problem has a place: a changed listen address has none. */
+static const char *place_text(const struct conf_problem *problem, char *memory, size_t capacity)
+{
+    memory[0] = '\0';
+    if (problem->file != NULL)
+        snprintf(memory, capacity, "%s:%u:%u: ", problem->file, problem->line, problem->column);
+    return memory;
+}
+
 static void log_problem(const struct conf_problem *problem, void *argument)
 {
     (void)argument;
     enum log_level level = problem->severity == CONF_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING;
-    char file[256], message[512];
-    log_write(level, "reload", "%s:%u:%u: %s",
-              log_slice(file, sizeof(file), slice_of_text(problem->file)), problem->line,
-              problem->column,
+    char place[PLACE_BYTES], shown[PLACE_BYTES], message[512];
+    place_text(problem, place, sizeof(place));
+    log_write(level, "reload", "%s%s", log_slice(shown, sizeof(shown), slice_of_text(place)),
               log_slice(message, sizeof(message), slice_of_text(problem->message)));
 }
 
 static void first_problem(const struct conf_problem *problem, void *argument)
 {
     struct daemon_service *service = argument;
-    struct buffer text = buffer_over(service->reload_failure, sizeof(service->reload_failure) - 1);
+    char place[PLACE_BYTES];
     if (service->reload_failure[0] != '\0' || problem->severity != CONF_ERROR)
         return;
-    buffer_format(&text, "%s:%u:%u: %s", problem->file != NULL ? problem->file : "", problem->line,
-                  problem->column, problem->message);
-    service->reload_failure[text.length] = '\0';
+    /* Cut rather than left out when it is too long: "" would say that nothing failed. */
+    snprintf(service->reload_failure, sizeof(service->reload_failure), "%s%s",
+             place_text(problem, place, sizeof(place)), problem->message);
 }
 
 static void needs_restart(const char *path, void *argument)
@@ -126,8 +137,6 @@ static void finish(void *target, void *argument)
     struct reload *reload = argument;
     rt_thread_join(service->builder);
     service->builder = NULL;
-    if (reload->error == 0)
-        compare(reload);
     conf_report_each(reload->report, log_problem, NULL);
     if (reload->error == 0) {
         install(reload);
@@ -141,20 +150,38 @@ static void finish(void *target, void *argument)
         answer(reload);
     conf_report_destroy(reload->report);
     free(reload);
+    if (service->reload_again)
+        daemon_reload_by_signal(service);
 }
 
-/* On the builder thread: all that takes time. */
+/* The numbers of the memory store, which all workers see at once: last, when nothing else can
+ * refuse any more. */
+static void reload_numbers(struct reload *reload)
+{
+    struct daemon_service *service = reload->service;
+    if (service->snapshot->settings.reputation.backend != REP_BACKEND_MEMORY)
+        return;
+    reload->error =
+        rep_store_reload(service->shared.store, reload->reputation, sizeof(reload->reputation));
+    if (reload->error == 0)
+        return;
+    conf_report_add(reload->report, CONF_ERROR, NULL, "reputation.csv: %s",
+                    reload->reputation[0] != '\0' ? reload->reputation
+                                                  : error_text(reload->error));
+    conf_report_expect(reload->report, "a file as docs/redis.md says; the numbers held stay");
+}
+
+/* On the builder thread: all that takes time. The snapshot in force is replaced by finish() only. */
 static void build(void *argument)
 {
     struct reload *reload = argument;
     struct daemon_service *service = reload->service;
     reload->error = daemon_snapshot_load(service->config_path, service->shared.registry,
                                          reload->report, &reload->snapshot);
-    if (reload->error == 0 &&
-        service->snapshot->settings.reputation.backend == REP_BACKEND_MEMORY &&
-        rep_store_reload(service->shared.store, reload->reputation, sizeof(reload->reputation)) !=
-            0)
-        conf_report_add(reload->report, CONF_WARNING, NULL, "reputation: %s", reload->reputation);
+    if (reload->error == 0)
+        compare(reload);
+    if (reload->error == 0)
+        reload_numbers(reload);
     /* The mailbox lives as long as the service, which joins this thread before it goes. */
     if (rt_mailbox_post(service->mailbox, finish, reload) != 0)
         log_error("reload", "out of memory: the reload is lost, the old configuration stays");
@@ -181,4 +208,12 @@ int daemon_reload(struct daemon_service *service, struct ctl_reply *reply)
         return error;
     }
     return CTL_LATER;
+}
+
+void daemon_reload_by_signal(struct daemon_service *service)
+{
+    /* The reload under way may have read the old file already. */
+    service->reload_again = service->builder != NULL;
+    if (service->builder == NULL && daemon_reload(service, NULL) < 0)
+        log_error("reload", "could not be started; the old configuration stays");
 }

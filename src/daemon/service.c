@@ -200,8 +200,7 @@ static void signal_received(void *argument, int signal_number)
     struct daemon_service *service = argument;
     switch (signal_number) {
     case SIGHUP:
-        if (daemon_reload(service, NULL) < 0)
-            log_error("reload", "could not be started");
+        daemon_reload_by_signal(service);
         break;
     case SIGUSR1:
         if (log_reopen() != 0)
@@ -324,6 +323,7 @@ void daemon_service_destroy(struct daemon_service *service)
     struct daemon_shared *shared = &service->shared;
     rt_thread_join(service->builder);
     service->builder = NULL;
+    service->reload_again = false;
     /* A reload that had been built still answers who asked for it. */
     if (service->mailbox != NULL)
         rt_mailbox_close(service->mailbox);

@@ -43,16 +43,9 @@ static void send_failed(void *argument, uint64_t cookie, int error)
     txn_layer_send_failed(worker->transactions, cookie, error, rt_loop_now(worker->loop));
 }
 
-static void batch_done(void *argument, uint64_t now_us)
-{
-    (void)argument;
-    (void)now_us;
-}
-
 static const struct tp_events transport_events = {
     .received = received,
     .send_failed = send_failed,
-    .batch_done = batch_done,
 };
 
 static void output_send(void *argument, uint16_t listener, const struct tp_address *to,
@@ -65,10 +58,15 @@ static void output_send(void *argument, uint16_t listener, const struct tp_addre
 static void call_ended(void *argument, const struct call_summary *summary, enum call_end end,
                        uint64_t now_us)
 {
-    (void)argument;
-    (void)summary;
+    struct daemon_worker *worker = argument;
+    uint64_t heard_us = summary->ringing_us != 0 ? summary->ringing_us : summary->answered_us;
     (void)end;
-    (void)now_us;
+    if (heard_us != 0)
+        stats_record(worker->stats, STATS_HISTOGRAM_POST_DIAL_DELAY,
+                     (heard_us - summary->begun_us) * 1000);
+    if (summary->answered_us != 0)
+        stats_record(worker->stats, STATS_HISTOGRAM_CALL_DURATION,
+                     (now_us - summary->answered_us) * 1000);
 }
 
 /* ---- the loop's hooks --------------------------------------------------------------------- */

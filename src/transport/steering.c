@@ -127,7 +127,7 @@ bool tp_worker_take_handed_over(struct tp_worker *worker)
         if (from != worker->index)
             taken += take_from(worker, group_ring(worker->group, from, worker->index));
     if (taken > 0)
-        tp_worker_finish_batch(worker, rt_loop_now(worker->loop));
+        tp_worker_finish_batch(worker);
     return taken > 0;
 }
 

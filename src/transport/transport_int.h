@@ -88,6 +88,6 @@ void tp_steering_wake_others(struct tp_worker *worker);
 void tp_steering_rung(void *argument, int descriptor, unsigned ready);
 
 /* After a batch: events, and what they sent. */
-void tp_worker_finish_batch(struct tp_worker *worker, uint64_t now_us);
+void tp_worker_finish_batch(struct tp_worker *worker);
 
 #endif

@@ -110,7 +110,7 @@ void tp_udp_ready(void *argument, int descriptor, unsigned ready)
         stats_add(worker->stats, STATS_DATAGRAMS_RECEIVED, (uint64_t)count);
         for (size_t i = 0; i < (size_t)count; i++)
             deliver(endpoint, i, now_us);
-        tp_worker_finish_batch(worker, now_us);
+        tp_worker_finish_batch(worker);
         bool paused = endpoint->watch == NULL;
         if (paused || (size_t)count < worker->receiver->batch)
             return;

@@ -61,10 +61,9 @@ void tp_worker_flush(struct tp_worker *worker)
     tp_sender_flush(worker->sender, &worker->events, worker->argument);
 }
 
-void tp_worker_finish_batch(struct tp_worker *worker, uint64_t now_us)
+void tp_worker_finish_batch(struct tp_worker *worker)
 {
     tp_steering_wake_others(worker);
-    worker->events.batch_done(worker->argument, now_us);
     tp_worker_flush(worker);
 }
 

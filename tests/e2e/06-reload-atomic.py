@@ -199,7 +199,8 @@ def memory():
         daemon.write()
         site.write("numbers.csv", head + "+8613900000003,95,block,,,\n")
         status, output = daemon.cli("reload")
-        equal(status, 1, "a configuration that is refused")
+        check(status == 1 and ":0:0:" not in output + daemon.log(),
+              "a configuration that is refused, for a reason without a place", output)
         expect_fate(daemon, "+8613900000003", a, b, "passed", "leaves the numbers alone")
         daemon.settings["listen"] = configuration(site)["listen"]
         daemon.write()

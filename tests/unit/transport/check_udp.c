@@ -23,7 +23,6 @@ struct side {
     struct stats_shard *stats;
     struct tp_worker *worker;
     unsigned received;
-    unsigned batches;
     size_t longest;
     struct tp_packet last; /* its bytes are in `bytes` */
     char bytes[TP_DATAGRAM_LIMIT];
@@ -67,14 +66,7 @@ static void on_failed(void *argument, uint64_t cookie, int error)
     }
 }
 
-static void on_batch_done(void *argument, uint64_t now_us)
-{
-    struct side *side = argument;
-    ck_assert_uint_ne(now_us, 0);
-    side->batches++;
-}
-
-static const struct tp_events events = {on_received, on_failed, on_batch_done};
+static const struct tp_events events = {on_received, on_failed};
 
 static struct bench *bench_open(const char *address, size_t listeners, size_t workers)
 {
@@ -189,7 +181,6 @@ START_TEST(datagram_arrives_with_source_and_listener)
     ck_assert(slice_equal(packet->bytes, SLICE("hello")));
     ck_assert(tp_address_equal(&packet->source, &own));
     ck_assert_uint_eq(packet->listener, 1);
-    ck_assert_uint_eq(bench->sides[0].batches, 1);
     ck_assert_uint_eq(stats_total(bench->registry, STATS_DATAGRAMS_RECEIVED), 1);
     close(peer);
     bench_close(bench);
