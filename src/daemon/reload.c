@@ -166,12 +166,12 @@ static void reload_numbers(struct reload *reload)
     if (reload->error == 0)
         return;
     conf_report_add(reload->report, CONF_ERROR, NULL, "reputation.csv: %s",
-                    reload->reputation[0] != '\0' ? reload->reputation
-                                                  : error_text(reload->error));
+                    reload->reputation[0] != '\0' ? reload->reputation : error_text(reload->error));
     conf_report_expect(reload->report, "a file as docs/redis.md says; the numbers held stay");
 }
 
-/* On the builder thread: all that takes time. The snapshot in force is replaced by finish() only. */
+/* On the builder thread: all that takes time. The snapshot in force is replaced by finish() only.
+ */
 static void build(void *argument)
 {
     struct reload *reload = argument;

@@ -212,7 +212,8 @@ def absent():
 
         redis.kill()
         daemon.start()
-        expect_fate(daemon, LISTED, a, b, 603, "restarted without Redis: the saved replica is armed")
+        expect_fate(daemon, LISTED, a, b, 603,
+                    "restarted without Redis: the saved replica is armed")
         equal(state(daemon)["from_saved"], True, "the status says so")
         equal(state(daemon)["numbers"], CROWD + 1, "with every number")
         equal(daemon.total("verdicts_degraded"), 0, "no verdict is degraded")

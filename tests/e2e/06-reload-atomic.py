@@ -167,6 +167,8 @@ def refused():
                 "did you mean \"screening\"", screning={"block_with": "403"})
         attempt("a route to nowhere", "\"nowhere\"", routes=[{"to": "nowhere"}])
         attempt("a rule file that is missing", "gone.yaml", rules=["gone.yaml"])
+        attempt("a very long reason", "gone.yaml", rules=["a/" * 200 + "gone.yaml"])
+        check("a/a/a" in daemon.status().get("reload_failure", ""), "is cut in the status")
         attempt("other listen addresses", "listen", "restart",
                 listen=[{"address": f"{site.address(77)}:5060"}])
         attempt("one more listen address", "listen", "restart",

@@ -32,11 +32,10 @@ RATE = 100 if SANITIZE else 500
 
 
 def start(site, redis, deadline=0.3, screening=None, **changes):
-    daemon = Daemon(site, rules=RULES, screening={"deadline": f"{int(deadline * SLOW * 1000)}ms",
-                                                  **(screening or {})},
-                    reputation={"store": "redis", "mode": "lookup", "socket": redis.path},
-                    **changes)
-    return daemon
+    milliseconds = min(5000, int(deadline * SLOW * 1000))
+    return Daemon(site, rules=RULES,
+                  screening={"deadline": f"{milliseconds}ms", **(screening or {})},
+                  reputation={"store": "redis", "mode": "lookup", "socket": redis.path}, **changes)
 
 
 def listed(site):
@@ -201,11 +200,12 @@ def cancelled_ack():
         equal(again and again.status, 487, "it is repeated without an ACK")
         caller.ack_refusal(refusal)
         a.drain()
-        check(a.silent(0.4) is None, "and no more after the ACK")
+        # At once: T4 after the ACK (here 0.5 s) the INVITE is forgotten.
         caller.cancel()
         late = a.receive(1)
         equal(late and (late.status, late.method), (200, "CANCEL"),
               "a CANCEL that comes too late gets 200")
+        check(a.silent(0.4) is None, "the 487 is not repeated after its ACK")
         check(b.silent(0.1) is None, "nothing has reached the callee")
         redis.thaw()
         daemon.stop()

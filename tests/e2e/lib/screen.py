@@ -30,6 +30,8 @@ class Screen:
         for piece in line:
             text, style = piece if isinstance(piece, tuple) else (piece, "")
             text = text if self.unicode else text.translate(_ASCII)
+            # What came from a peer must not move the cursor.
+            text = "".join(c if c.isprintable() else "?" for c in text)
             text = text[:max(0, width)]
             width -= len(text)
             code = _STYLES[style] if self.colours else ""

@@ -324,18 +324,3 @@ def hang_up(caller, callee_endpoint):
     bye = callee_endpoint.expect("BYE")
     callee_endpoint.send(response(bye, 200, "OK"), bye.source)
     return caller.expect(200, "BYE")
-
-
-def verdict(caller_endpoint, callee_endpoint, proxy, number, seconds=3):
-    """What a call of the number gets: the status of its refusal, or 486, which the callee says."""
-    caller = Caller(caller_endpoint, proxy, number).call()
-    end = time.monotonic() + seconds * checks.SLOW
-    while time.monotonic() < end:
-        for message in callee_endpoint.drain():
-            if message.method == "INVITE" and message.header("Call-ID") == caller.call_id:
-                Callee(callee_endpoint, message).answer(486, "Busy Here")
-        answer = caller_endpoint.receive(0.01)
-        if answer and answer.status >= 300 and answer.header("Call-ID") == caller.call_id:
-            caller.ack_refusal(answer)
-            return answer.status
-    raise checks.Failure(f"no verdict on {number}")
