@@ -141,8 +141,11 @@ def answered(loss, double, seed, seconds):
         equal(counts["families"]["trunk_calls_out"]["totals"], {"core": calls},
               "each was sent on as one call")
         callee.stop()
-        equal((len(callee.branches), len(callee.acknowledged), len(callee.ended)),
-              (calls, calls, calls), "the callee got INVITE, ACK and BYE of each")
+        equal((len(callee.branches), len(callee.ended)), (calls, calls),
+              "the callee got INVITE and BYE of each")
+        # An ACK is lost for good when the BYE overtakes the repeated 200 that asks for it again.
+        check(len(callee.acknowledged) >= calls * (1 - 2 * loss),
+              f"and the ACK of {len(callee.acknowledged)}")
         equal(max(map(len, callee.branches.values())), 1, "and never one call as two")
         check(totals["retransmissions_in"] > 0 and totals["retransmissions_out"] > 0,
               f"{totals['retransmissions_in']} retransmissions came in, "
