@@ -13,11 +13,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/siphash.h"
 #include "base/slice.h"
-
-struct hash_key {
-    uint64_t word[2];
-};
 
 uint64_t hash_siphash13(const struct hash_key *key, const void *bytes, size_t length);
 uint64_t hash_siphash24(const struct hash_key *key, const void *bytes, size_t length);

@@ -38,7 +38,7 @@ struct call_record;
 struct call_settings {
     uint32_t limit;
     uint64_t max_call_us; /* since its INVITE; default 4 h */
-    struct hash_key key[2];
+    struct hash_key key;
 };
 
 /* What is known of a call when it ends or is looked at. */

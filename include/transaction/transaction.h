@@ -33,7 +33,7 @@ struct txn_settings {
     uint32_t per_call_limit;   /* live ones of one Call-ID (approximate, never too low) */
     uint32_t per_source_limit; /* live server ones of one source slot */
     size_t memory_limit;       /* bytes of message copies */
-    struct hash_key key[2];
+    struct hash_key key;
 };
 
 /* How the layer sends: the transport in the daemon, a recorder in tests. Only requests have a

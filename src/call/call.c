@@ -82,43 +82,15 @@ struct call_key {
     uint64_t check;
 };
 
-/* What is hashed: trunk, length of the Call-ID, Call-ID, tag. Texts too long for it count by their
- * hashes. */
-struct key_bytes {
-    uint32_t trunk;
-    uint32_t call_id_length;
-    char text[504];
-};
-
-static size_t append_hashes(const struct call_table *table, char *at, struct slice text)
-{
-    const struct hash_key *keys = table->settings.key;
-    uint64_t hashes[2] = {hash_slice(&keys[0], text), hash_slice(&keys[1], text)};
-    memcpy(at, hashes, sizeof(hashes));
-    return sizeof(hashes);
-}
-
 static struct call_key make_key(const struct call_table *table, struct slice call_id,
                                 struct slice from_tag, uint32_t trunk_in)
 {
-    struct key_bytes bytes = {.trunk = trunk_in, .call_id_length = (uint32_t)call_id.length};
-    size_t length = 0;
-    if (call_id.length <= sizeof(bytes.text) &&
-        from_tag.length <= sizeof(bytes.text) - call_id.length) {
-        if (call_id.length > 0)
-            memcpy(bytes.text, call_id.data, call_id.length);
-        if (from_tag.length > 0)
-            memcpy(bytes.text + call_id.length, from_tag.data, from_tag.length);
-        length = call_id.length + from_tag.length;
-    } else {
-        length = append_hashes(table, bytes.text, call_id);
-        length += append_hashes(table, bytes.text + length, from_tag);
-    }
-    length += offsetof(struct key_bytes, text);
-    return (struct call_key){
-        .hash = hash_siphash13(&table->settings.key[0], &bytes, length),
-        .check = hash_siphash13(&table->settings.key[1], &bytes, length),
-    };
+    struct siphash hash = siphash_begin(&table->settings.key);
+    siphash_word(&hash, SIPHASH_TABLE, trunk_in);
+    siphash_part(&hash, SIPHASH_TABLE, call_id);
+    siphash_part(&hash, SIPHASH_TABLE, from_tag);
+    struct siphash_pair pair = siphash_end_pair(&hash, SIPHASH_TABLE);
+    return (struct call_key){pair.first, pair.second};
 }
 
 static bool record_match(const void *object, const void *key)
@@ -213,7 +185,7 @@ void call_ringing(struct call_record *record, uint64_t now_us)
 
 static uint64_t tag_hash(const struct call_record *record, struct slice tag)
 {
-    return hash_slice(&record->table->settings.key[0], tag);
+    return hash_slice(&record->table->settings.key, tag);
 }
 
 /* -1 when there is none with this tag. */

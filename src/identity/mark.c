@@ -5,10 +5,8 @@
 
 #define BRANCH_START "z9hG4bKrf"
 #define MARK_DIGITS  16
-/* Everything a mark covers fits here; what a peer makes longer is folded in by a digest first. */
-#define MATERIAL_LIMIT 768
 
-enum { PURPOSE_BRANCH = 1, PURPOSE_ROUTE, PURPOSE_TAG, PURPOSE_STEERING };
+enum { PURPOSE_BRANCH = 1, PURPOSE_ROUTE, PURPOSE_TAG, PURPOSE_STEERING, PURPOSE_LOOP };
 
 static struct hash_key derive(const uint8_t key[IDENT_KEY_BYTES], uint8_t purpose)
 {
@@ -35,6 +33,7 @@ void ident_marks_init(struct ident_marks *marks, const uint8_t key[IDENT_KEY_BYT
     marks->route = derive(key, PURPOSE_ROUTE);
     marks->tag = derive(key, PURPOSE_TAG);
     marks->steering = derive(key, PURPOSE_STEERING);
+    marks->loop = derive(key, PURPOSE_LOOP);
     marks->generation = generation;
 }
 
@@ -62,46 +61,16 @@ static int read_hex(const char *text, unsigned digits, uint64_t *value)
     return 0;
 }
 
-struct material {
-    char bytes[MATERIAL_LIMIT];
-    size_t length;
-};
-
-/* Length-prefixed, so that no two different lists of parts give the same material. */
-static void add_part(struct material *material, const struct hash_key *key, struct slice part)
-{
-    uint64_t digest;
-    uint32_t length = (uint32_t)part.length;
-    if (part.length > 128) {
-        digest = hash_siphash24(key, part.data, part.length);
-        part = slice_make((const char *)&digest, sizeof(digest));
-    }
-    assert(material->length + sizeof(length) + part.length <= sizeof(material->bytes));
-    memcpy(material->bytes + material->length, &length, sizeof(length));
-    material->length += sizeof(length);
-    if (part.length > 0)
-        memcpy(material->bytes + material->length, part.data, part.length);
-    material->length += part.length;
-}
-
-static void add_number(struct material *material, uint64_t number)
-{
-    assert(material->length + sizeof(number) <= sizeof(material->bytes));
-    memcpy(material->bytes + material->length, &number, sizeof(number));
-    material->length += sizeof(number);
-}
-
 static uint64_t hop_mark(const struct hash_key *key, const struct ident_hop *hop, uint64_t salt)
 {
-    struct material material;
-    material.length = 0;
-    add_part(&material, key, hop->branch);
-    add_part(&material, key, hop->host);
-    add_part(&material, key, hop->call_id);
-    add_part(&material, key, hop->from_tag);
-    add_number(&material, (uint64_t)hop->cseq << 16 | hop->port);
-    add_number(&material, salt);
-    return hash_siphash24(key, material.bytes, material.length);
+    struct siphash mark = siphash_begin(key);
+    siphash_part(&mark, SIPHASH_MARK, hop->branch);
+    siphash_part(&mark, SIPHASH_MARK, hop->host);
+    siphash_part(&mark, SIPHASH_MARK, hop->call_id);
+    siphash_part(&mark, SIPHASH_MARK, hop->from_tag);
+    siphash_word(&mark, SIPHASH_MARK, (uint64_t)hop->cseq << 16 | hop->port);
+    siphash_word(&mark, SIPHASH_MARK, salt);
+    return siphash_end(&mark, SIPHASH_MARK);
 }
 
 static uint64_t branch_salt(uint64_t generation, uint64_t attempt, uint64_t loop)
@@ -154,10 +123,10 @@ uint32_t ident_branch_loop(struct slice branch)
 
 uint32_t ident_loop(const struct ident_marks *marks, struct slice request_uri, struct slice routes)
 {
-    uint64_t digest = hash_siphash24(&marks->branch, request_uri.data, request_uri.length);
-    if (routes.length > 0)
-        digest ^= hash_siphash24(&marks->route, routes.data, routes.length);
-    return (uint32_t)(digest >> 32);
+    struct siphash digest = siphash_begin(&marks->loop);
+    siphash_part(&digest, SIPHASH_MARK, request_uri);
+    siphash_part(&digest, SIPHASH_MARK, routes);
+    return (uint32_t)(siphash_end(&digest, SIPHASH_MARK) >> 32);
 }
 
 uint32_t ident_trunk(struct slice name)
@@ -170,12 +139,11 @@ uint32_t ident_trunk(struct slice name)
 static uint64_t route_mark(const struct ident_marks *marks, struct slice call_id,
                            struct slice from_tag, uint32_t ingress, uint32_t egress)
 {
-    struct material material;
-    material.length = 0;
-    add_part(&material, &marks->route, call_id);
-    add_part(&material, &marks->route, from_tag);
-    add_number(&material, (uint64_t)ingress << 32 | egress);
-    return hash_siphash24(&marks->route, material.bytes, material.length);
+    struct siphash mark = siphash_begin(&marks->route);
+    siphash_part(&mark, SIPHASH_MARK, call_id);
+    siphash_part(&mark, SIPHASH_MARK, from_tag);
+    siphash_word(&mark, SIPHASH_MARK, (uint64_t)ingress << 32 | egress);
+    return siphash_end(&mark, SIPHASH_MARK);
 }
 
 void ident_route_write(const struct ident_marks *marks, struct slice call_id, struct slice from_tag,

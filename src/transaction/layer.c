@@ -90,7 +90,7 @@ bool txn_layer_is_full(const struct txn_layer *layer)
 
 bool txn_layer_enter_call(struct txn_layer *layer, struct slice call_id, uint32_t *slot)
 {
-    uint32_t place = (uint32_t)hash_slice(&layer->settings.key[0], call_id) & layer->call_mask;
+    uint32_t place = (uint32_t)hash_slice(&layer->settings.key, call_id) & layer->call_mask;
     uint32_t limit = layer->settings.per_call_limit;
     if (limit > UINT16_MAX)
         limit = UINT16_MAX;

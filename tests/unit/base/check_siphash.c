@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/hash.h"
+#include "base/slice.h"
 
 #include <check.h>
 
@@ -60,11 +61,75 @@ START_TEST(an_absent_slice_hashes_like_an_empty_one)
 }
 END_TEST
 
+static uint64_t hash_of(struct slice first, struct slice second)
+{
+    struct siphash hash = siphash_begin(&paper_key);
+    siphash_part(&hash, SIPHASH_MARK, first);
+    siphash_part(&hash, SIPHASH_MARK, second);
+    return siphash_end(&hash, SIPHASH_MARK);
+}
+
+/* Every cut of 40 bytes, 17 of them zero, gives a list of its own. */
+START_TEST(parts_are_told_apart_by_where_they_end)
+{
+    enum { LENGTH = 40 };
+    char bytes[LENGTH] = "abcdefgh01234567abcdefg";
+    uint64_t seen[LENGTH + 1];
+    for (size_t cut = 0; cut <= LENGTH; cut++) {
+        seen[cut] = hash_of(slice_make(bytes, cut), slice_make(bytes + cut, LENGTH - cut));
+        for (size_t other = 0; other < cut; other++)
+            ck_assert(seen[other] != seen[cut]);
+    }
+    ck_assert(hash_of(SLICE("abc"), SLICE("")) != hash_of(slice_make("abc", 4), SLICE("")));
+    ck_assert(hash_of(SLICE(""), slice_make(NULL, 0)) == hash_of(slice_make(NULL, 0), SLICE("")));
+}
+END_TEST
+
+static uint64_t hash_nocase(struct slice part)
+{
+    struct siphash hash = siphash_begin(&paper_key);
+    siphash_part_nocase(&hash, SIPHASH_TABLE, part);
+    return siphash_end(&hash, SIPHASH_TABLE);
+}
+
+START_TEST(parts_without_case_are_alike)
+{
+    ck_assert(hash_nocase(SLICE("Proxy.Example.NET")) == hash_nocase(SLICE("pROXY.eXAMPLE.net")));
+    ck_assert(hash_nocase(SLICE("AZaz")) == hash_nocase(SLICE("azAZ")));
+    for (unsigned byte = 0; byte < 256; byte++) {
+        bool letter = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+        char plain[9] = "example.";
+        char turned[9] = "example.";
+        plain[3] = plain[8] = (char)byte;
+        turned[3] = turned[8] = (char)(byte ^ 0x20);
+        bool alike = hash_nocase(slice_make(plain, 9)) == hash_nocase(slice_make(turned, 9));
+        ck_assert_msg(alike == letter, "byte %u", byte);
+    }
+}
+END_TEST
+
+START_TEST(a_pair_is_two_hashes)
+{
+    struct siphash a = siphash_begin(&paper_key);
+    struct siphash b = a;
+    siphash_part(&a, SIPHASH_TABLE, SLICE("one"));
+    siphash_part(&b, SIPHASH_TABLE, SLICE("two"));
+    struct siphash_pair first = siphash_end_pair(&a, SIPHASH_TABLE);
+    struct siphash_pair second = siphash_end_pair(&b, SIPHASH_TABLE);
+    ck_assert(first.first != first.second);
+    ck_assert(first.first != second.first);
+    ck_assert(first.second != second.second);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("siphash");
     TCase *tests = tcase_create("siphash");
     tcase_add_test(tests, siphash24_gives_the_vectors_of_the_paper);
+    tcase_add_test(tests, parts_are_told_apart_by_where_they_end);
+    tcase_add_test(tests, parts_without_case_are_alike);
+    tcase_add_test(tests, a_pair_is_two_hashes);
     tcase_add_test(tests, siphash13_agrees_with_other_implementations);
     tcase_add_test(tests, alignment_does_not_matter);
     tcase_add_test(tests, an_absent_slice_hashes_like_an_empty_one);

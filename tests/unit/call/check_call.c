@@ -54,7 +54,7 @@ static struct rig *rig_open(uint32_t limit)
     ck_assert_int_eq(stats_registry_create(&rig->registry), 0);
     ck_assert_int_eq(stats_shard_create(rig->registry, &rig->shard), 0);
     struct call_settings settings = {
-        .limit = limit, .max_call_us = 4 * 3600 * SECOND, .key = {{{1, 2}}, {{3, 4}}}};
+        .limit = limit, .max_call_us = 4 * 3600 * SECOND, .key = {{1, 2}}};
     ck_assert_int_eq(
         call_table_create(&settings, rig->wheel, rig->shard, on_ended, rig, &rig->table), 0);
     return rig;

@@ -71,7 +71,7 @@ static inline struct txn_settings rig_settings(void)
         .per_call_limit = 100,
         .per_source_limit = 100,
         .memory_limit = 1 << 20,
-        .key = {{{1, 2}}, {{3, 4}}},
+        .key = {{1, 2}},
     };
 }
 
