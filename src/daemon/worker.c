@@ -111,7 +111,7 @@ static void after_wait(void *argument)
 static void before_wait(void *argument, uint64_t *wait_us)
 {
     struct daemon_worker *worker = argument;
-    uint64_t now_us = rt_loop_refresh(worker->loop);
+    uint64_t now_us = rt_loop_now(worker->loop);
     rt_wheel_advance(worker->wheel, now_us);
     bool busy = tp_worker_take_handed_over(worker->transport);
     tp_worker_flush(worker->transport);
@@ -143,12 +143,12 @@ static int create_tables(struct daemon_worker *worker)
         .per_call_limit = limits->per_call,
         .per_source_limit = limits->per_source,
         .memory_limit = limits->message_bytes,
-        .key = {shared->table_keys[0], shared->table_keys[1]},
+        .key = shared->table_keys[0],
     };
     struct call_settings calls = {
         .limit = limits->calls,
         .max_call_us = limits->max_call_us,
-        .key = {shared->table_keys[0], shared->table_keys[1]},
+        .key = shared->table_keys[1],
     };
     int error = txn_layer_create(&transactions, worker->wheel, worker->stats, &output,
                                  &worker->transactions);

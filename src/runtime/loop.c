@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -28,6 +29,8 @@ struct rt_watch {
 struct rt_loop {
     struct event_base *base;
     struct event *alarm; /* bounds the wait of a turn */
+    int alarm_descriptor;
+    uint64_t alarm_us; /* when it goes off; 0: it is not set */
     struct event *stop_event;
     int stop_descriptor;
     atomic_bool stopping;
@@ -39,7 +42,7 @@ struct rt_loop {
     bool woken; /* after_wait has run in this turn */
 };
 
-/* A year: what is longer needs no alarm, and libevent's sum of times could overflow. */
+/* A year: what is longer needs no alarm. */
 #define LONGEST_WAIT_US (UINT64_C(1000000) * 86400 * 365)
 
 static void wake_up(struct rt_loop *loop)
@@ -52,11 +55,31 @@ static void wake_up(struct rt_loop *loop)
         loop->after_wait(loop->hook_argument);
 }
 
+/* Edge-triggered, so nothing needs to be read: each setting goes off once. */
 static void alarm_fired(evutil_socket_t descriptor, short events, void *argument)
 {
+    struct rt_loop *loop = argument;
     (void)descriptor;
     (void)events;
-    wake_up(argument);
+    loop->alarm_us = 0;
+    wake_up(loop);
+}
+
+/*
+ * One that goes off earlier is left as it is: the turn that it ends for nothing sets it anew. Under
+ * load turns are far shorter than waits, so this saves a system call in almost every turn.
+ */
+static int set_alarm(struct rt_loop *loop, uint64_t at_us)
+{
+    if (loop->alarm_us > loop->now_us && loop->alarm_us <= at_us)
+        return 0;
+    const struct itimerspec at = {
+        .it_value = {(time_t)(at_us / 1000000), (long)(at_us % 1000000) * 1000},
+    };
+    if (timerfd_settime(loop->alarm_descriptor, TFD_TIMER_ABSTIME, &at, NULL) != 0)
+        return -errno;
+    loop->alarm_us = at_us;
+    return 0;
 }
 
 static void stop_ready(evutil_socket_t descriptor, short events, void *argument)
@@ -92,25 +115,26 @@ int rt_loop_create(struct rt_loop **loop)
     list_init(&created->resting);
     created->now_us = clock_monotonic_us();
     created->stop_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (created->stop_descriptor < 0) {
+    created->alarm_descriptor = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (created->stop_descriptor < 0 || created->alarm_descriptor < 0) {
         error = -errno;
         goto out;
     }
     struct event_config *config = event_config_new();
     if (config == NULL)
         goto out;
-    /* Microseconds, not epoll's milliseconds: the timers of a deadline of 20 ms need them. */
-    int set = event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NOLOCK |
-                                                EVENT_BASE_FLAG_NO_CACHE_TIME);
+    /* The alarm is ours, since libevent would set its timer in each turn. */
+    int set = event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_NO_CACHE_TIME);
     created->base = set == 0 ? event_base_new_with_config(config) : NULL;
     event_config_free(config);
     if (created->base == NULL)
         goto out;
-    created->alarm = event_new(created->base, -1, 0, alarm_fired, created);
+    created->alarm = event_new(created->base, created->alarm_descriptor,
+                               EV_READ | EV_PERSIST | EV_ET, alarm_fired, created);
     created->stop_event = event_new(created->base, created->stop_descriptor, EV_READ | EV_PERSIST,
                                     stop_ready, created);
     if (created->alarm == NULL || created->stop_event == NULL ||
-        event_add(created->stop_event, NULL) != 0)
+        event_add(created->stop_event, NULL) != 0 || event_add(created->alarm, NULL) != 0)
         goto out;
     *loop = created;
     created = NULL;
@@ -222,6 +246,7 @@ void rt_loop_set_hooks(struct rt_loop *loop, void (*before_wait)(void *argument,
 int rt_loop_turn(struct rt_loop *loop, uint64_t wait_us)
 {
     int flags = EVLOOP_ONCE;
+    rt_loop_refresh(loop);
     if (loop->before_wait != NULL) {
         uint64_t shorter_us = wait_us;
         loop->before_wait(loop->hook_argument, &shorter_us);
@@ -232,14 +257,13 @@ int rt_loop_turn(struct rt_loop *loop, uint64_t wait_us)
         /* Without ONCE it would go round as long as anything keeps being ready. */
         flags = EVLOOP_ONCE | EVLOOP_NONBLOCK;
     } else if (wait_us < LONGEST_WAIT_US) {
-        struct timeval wait = {(time_t)(wait_us / 1000000), (suseconds_t)(wait_us % 1000000)};
-        if (event_add(loop->alarm, &wait) != 0)
-            return -ENOMEM;
+        int error = set_alarm(loop, loop->now_us + wait_us);
+        if (error != 0)
+            return error;
     }
     loop->woken = false;
     int result = event_base_loop(loop->base, flags);
     wake_up(loop);
-    event_del(loop->alarm);
     free_resting(loop);
     return result < 0 ? -EIO : 0;
 }
@@ -276,5 +300,7 @@ void rt_loop_destroy(struct rt_loop *loop)
         event_base_free(loop->base);
     if (loop->stop_descriptor >= 0)
         close(loop->stop_descriptor);
+    if (loop->alarm_descriptor >= 0)
+        close(loop->alarm_descriptor);
     free(loop);
 }

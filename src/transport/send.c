@@ -141,12 +141,23 @@ static void count_sent(struct sender *sender, unsigned first, unsigned count)
             stats_count(sender->stats, STATS_DATAGRAMS_FRAGMENTED);
 }
 
+/* One datagram alone is cheaper by sendto(): the kernel has no header of a message to copy in. */
+static int send_some(int descriptor, struct mmsghdr *headers, unsigned count)
+{
+    const struct msghdr *first = &headers->msg_hdr;
+    if (count > 1)
+        return sendmmsg(descriptor, headers, count, MSG_DONTWAIT);
+    ssize_t sent = sendto(descriptor, first->msg_iov->iov_base, first->msg_iov->iov_len,
+                          MSG_DONTWAIT, first->msg_name, first->msg_namelen);
+    return sent >= 0 ? 1 : -1;
+}
+
 /* `index` is the first datagram of the burst that is already in headers[0..count). */
 static void send_burst(struct sender *sender, int descriptor, int32_t index, unsigned count)
 {
     unsigned attempts = 0;
     for (unsigned done = 0; done < count;) {
-        int sent = sendmmsg(descriptor, sender->headers + done, count - done, MSG_DONTWAIT);
+        int sent = send_some(descriptor, sender->headers + done, count - done);
         int error = sent < 0 ? -errno : 0;
         unsigned passed = sent > 0 ? (unsigned)sent : 0;
         count_sent(sender, done, passed);

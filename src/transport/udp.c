@@ -20,6 +20,7 @@ enum {
 struct receiver {
     unsigned char *memory; /* batch * BUFFER_STRIDE, mapped: pages never used cost nothing */
     size_t batch;
+    size_t used; /* headers that the last call filled in */
     struct mmsghdr *headers;
     struct iovec *vectors;
     struct sockaddr_storage *sources;
@@ -42,7 +43,7 @@ int tp_receiver_create(size_t batch, struct receiver **receiver)
     struct receiver *made = calloc(1, sizeof(*made));
     if (made == NULL)
         return -ENOMEM;
-    made->batch = batch;
+    made->batch = made->used = batch;
     made->headers = calloc(batch, sizeof(made->headers[0]));
     made->vectors = calloc(batch, sizeof(made->vectors[0]));
     made->sources = calloc(batch, sizeof(made->sources[0]));
@@ -73,10 +74,11 @@ void tp_receiver_destroy(struct receiver *receiver)
 
 static int receive_batch(struct receiver *receiver, int descriptor)
 {
-    for (size_t i = 0; i < receiver->batch; i++)
+    for (size_t i = 0; i < receiver->used; i++)
         receiver->headers[i].msg_hdr.msg_namelen = sizeof(receiver->sources[i]);
     int count =
         recvmmsg(descriptor, receiver->headers, (unsigned)receiver->batch, MSG_DONTWAIT, NULL);
+    receiver->used = count > 0 ? (size_t)count : 0;
     return count >= 0 ? count : -errno;
 }
 
@@ -106,7 +108,8 @@ void tp_udp_ready(void *argument, int descriptor, unsigned ready)
         if (count <= 0)
             continue;
 
-        uint64_t now_us = rt_loop_refresh(worker->loop);
+        /* The turn began when the first batch was found. */
+        uint64_t now_us = batch == 0 ? rt_loop_now(worker->loop) : rt_loop_refresh(worker->loop);
         stats_add(worker->stats, STATS_DATAGRAMS_RECEIVED, (uint64_t)count);
         for (size_t i = 0; i < (size_t)count; i++)
             deliver(endpoint, i, now_us);
