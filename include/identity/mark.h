@@ -99,5 +99,8 @@ int ident_route_verify(const struct ident_marks *marks, struct slice mark, struc
 /* The To-tag of responses that we originate: the same for each repetition (section 8.2.6.2). */
 void ident_tag_write(const struct ident_marks *marks, const struct ident_hop *hop,
                      char tag[IDENT_TAG_LENGTH]);
+/* True when the tag is the one that ident_tag_write() gives. */
+bool ident_tag_verify(const struct ident_marks *marks, const struct ident_hop *hop,
+                      struct slice tag);
 
 #endif

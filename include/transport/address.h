@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/slice.h"
 
 #define TP_ADDRESS_TEXT 64 /* "[ipv6]:port" with room to spare */
@@ -43,6 +44,10 @@ bool tp_network_contains(const struct tp_network *network, const struct tp_addre
 bool tp_address_equal(const struct tp_address *a, const struct tp_address *b);
 /* The port is not compared. */
 bool tp_address_same_host(const struct tp_address *a, const struct tp_address *b);
+
+/* For tables that only the operator fills (hash_mix()); `more` is hashed along. */
+uint64_t tp_address_hash(const struct hash_key *key, const struct tp_address *address,
+                         uint64_t more);
 
 /* Only the host: IPv6 in brackets when `brackets`. */
 void tp_address_append_host(struct buffer *buffer, const struct tp_address *address, bool brackets);

@@ -182,3 +182,13 @@ void ident_tag_write(const struct ident_marks *marks, const struct ident_hop *ho
     tag[1] = 'f';
     write_hex(tag + 2, hop_mark(&marks->tag, hop, 0), MARK_DIGITS);
 }
+
+bool ident_tag_verify(const struct ident_marks *marks, const struct ident_hop *hop,
+                      struct slice tag)
+{
+    char expected[IDENT_TAG_LENGTH];
+    if (tag.length != IDENT_TAG_LENGTH || tag.data[0] != 'r' || tag.data[1] != 'f')
+        return false;
+    ident_tag_write(marks, hop, expected);
+    return memcmp(tag.data, expected, sizeof(expected)) == 0;
+}

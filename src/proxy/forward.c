@@ -155,11 +155,8 @@ int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *reque
                           struct slice *bytes)
 {
     const struct smsg *message = request->message;
-    const struct smsg_header *route = smsg_first(message, SMSG_HEADER_ROUTE);
-    struct slice routes = route != NULL ? smsg_value(message, route) : SLICE("");
     struct ident_hop hop = proxy_hop(message);
-    ident_branch_write(proxy->parts.marks, &hop, 0,
-                       ident_loop(proxy->parts.marks, message->request_uri, routes), branch);
+    ident_branch_write(proxy->parts.marks, &hop, 0, path->loop, branch);
 
     struct smsg_edit edit;
     smsg_edit_begin(&edit, message);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy_int.h"
 
+#include <limits.h>
+
 /* A parsed value of Route. */
 struct hop_uri {
     struct slice text; /* the URI without <> */
@@ -59,6 +61,27 @@ static int parse_route(const struct proxy *proxy, struct slice value, struct hop
     return parse_hop(proxy, address.uri, hop);
 }
 
+/*
+ * A value just as we write it into Record-Route, which is what nearly every peer sends back: told
+ * by its text alone, without reading it as a URI. False: it has to be read.
+ */
+static bool parse_own_route(const struct proxy *proxy, struct slice value, struct hop_uri *hop)
+{
+    for (size_t i = 0; i < proxy->listener_count; i++) {
+        struct slice start = proxy->listeners[i].route_start;
+        if (value.length != start.length + IDENT_ROUTE_LENGTH + 1 ||
+            memcmp(value.data, start.data, start.length) != 0)
+            continue;
+        struct slice mark = slice_make(value.data + start.length, IDENT_ROUTE_LENGTH);
+        /* A longer list of parameters would have one of these two here. */
+        if (*slice_past(mark) != '>' || memchr(mark.data, ';', mark.length) != NULL)
+            return false;
+        *hop = (struct hop_uri){.mark = mark, .listener = (int)i};
+        return true;
+    }
+    return false;
+}
+
 /* What preprocessing (section 16.4) leaves. */
 struct preprocessed {
     struct hop_uri request_uri; /* after the strict-router rewrite */
@@ -76,11 +99,12 @@ static int preprocess(struct proxy *proxy, const struct proxy_request *request,
 
     if (parse_hop(proxy, message->request_uri, &out->request_uri) != 0)
         return 400;
-    for (struct route_walk walk = walk_routes(message); next_route(&walk, &value); total++)
-        last = value;
-
     /* A strict router put our Record-Route URI into the Request-URI and the rest behind it. */
-    if (out->request_uri.listener >= 0 && out->request_uri.mark.data != NULL && total > 0) {
+    bool may_be_rewritten = out->request_uri.listener >= 0 && out->request_uri.mark.data != NULL;
+    if (may_be_rewritten)
+        for (struct route_walk walk = walk_routes(message); next_route(&walk, &value); total++)
+            last = value;
+    if (total > 0) {
         struct smsg_address address;
         out->mark = out->request_uri.mark;
         if (smsg_address_parse(last, &address) != 0 ||
@@ -89,12 +113,14 @@ static int preprocess(struct proxy *proxy, const struct proxy_request *request,
         path->request_uri = address.uri;
         path->pop_last_route = true;
         total--;
+    } else {
+        total = UINT_MAX; /* not counted: all of them are hops */
     }
     unsigned index = 0;
     for (struct route_walk walk = walk_routes(message); index < total && next_route(&walk, &value);
          index++) {
         struct hop_uri hop;
-        if (parse_route(proxy, value, &hop) != 0)
+        if (!parse_own_route(proxy, value, &hop) && parse_route(proxy, value, &hop) != 0)
             return 400;
         if (hop.listener < 0) {
             out->next = hop;
@@ -167,8 +193,9 @@ static void retarget(struct proxy *proxy, const struct hop_uri *request_uri,
     path->request_uri = slice_make(scratch->data + begun, scratch->length - begun);
 }
 
-int proxy_path_to_trunk(struct proxy *proxy, const struct proxy_request *request,
-                        const struct proxy_trunk *to, struct proxy_path *path)
+static int aim_at_trunk(struct proxy *proxy, const struct proxy_request *request,
+                        const struct hop_uri *request_uri, const struct proxy_trunk *to,
+                        struct proxy_path *path)
 {
     const struct tp_address *target =
         proxy_trunk_target(to, &proxy->parts.marks->steering, request->message->call_id, 0);
@@ -182,14 +209,19 @@ int proxy_path_to_trunk(struct proxy *proxy, const struct proxy_request *request
     if (listener < 0)
         return 500;
     path->listener = (uint16_t)listener;
+    retarget(proxy, request_uri, path);
+    return proxy->scratch.overflow ? 513 : 0;
+}
 
+int proxy_path_to_trunk(struct proxy *proxy, const struct proxy_request *request,
+                        const struct proxy_trunk *to, struct proxy_path *path)
+{
     struct hop_uri request_uri;
     struct slice text =
         path->request_uri.data != NULL ? path->request_uri : request->message->request_uri;
     if (parse_hop(proxy, text, &request_uri) != 0)
         return 400;
-    retarget(proxy, &request_uri, path);
-    return proxy->scratch.overflow ? 513 : 0;
+    return aim_at_trunk(proxy, request, &request_uri, to, path);
 }
 
 /* Outside a dialog the table of routes decides; a Route that is left must agree with it. */
@@ -204,7 +236,7 @@ static int path_by_table(struct proxy *proxy, const struct proxy_request *reques
         stats_count(proxy->parts.stats, STATS_NO_ROUTE);
         return 404;
     }
-    int status = proxy_path_to_trunk(proxy, request, to, path);
+    int status = aim_at_trunk(proxy, request, &pre->request_uri, to, path);
     if (status != 0 || !pre->next_present)
         return status;
     uint16_t port = pre->next.uri.port != 0 ? pre->next.uri.port : 5060;
@@ -292,11 +324,8 @@ static int path_unverified(struct proxy *proxy, const struct proxy_request *requ
 }
 
 /* Section 16.3 item 4 and RFC 5393: our own branch below, with the same routing inputs. */
-static bool is_loop(const struct proxy *proxy, const struct smsg *message)
+static bool is_loop(const struct smsg *message, uint32_t loop)
 {
-    const struct smsg_header *route = smsg_first(message, SMSG_HEADER_ROUTE);
-    struct slice routes = route != NULL ? smsg_value(message, route) : SLICE("");
-    uint32_t loop = ident_loop(proxy->parts.marks, message->request_uri, routes);
     const struct smsg_header *via = smsg_first(message, SMSG_HEADER_VIA);
     for (; via != NULL; via = smsg_next(message, via)) {
         struct slice rest = smsg_value(message, via);
@@ -351,11 +380,15 @@ static int choose_path(struct proxy *proxy, const struct proxy_request *request,
 int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
                     struct proxy_path *path)
 {
+    const struct smsg *message = request->message;
     struct preprocessed pre;
     memset(path, 0, sizeof(*path));
     memset(&pre, 0, sizeof(pre));
     path->strip_tags = !request->from->screen.trusted;
-    if (is_loop(proxy, request->message)) {
+    const struct smsg_header *route = smsg_first(message, SMSG_HEADER_ROUTE);
+    struct slice routes = route != NULL ? smsg_value(message, route) : SLICE("");
+    path->loop = ident_loop(proxy->parts.marks, message->request_uri, routes);
+    if (is_loop(message, path->loop)) {
         stats_count(proxy->parts.stats, STATS_LOOPS);
         return 482;
     }
@@ -363,6 +396,6 @@ int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
     if (status == 0)
         status = choose_path(proxy, request, &pre, path);
     if (status == 0)
-        suit_strict_router(proxy, request->message, &pre, path);
+        suit_strict_router(proxy, message, &pre, path);
     return status;
 }

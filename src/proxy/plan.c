@@ -18,12 +18,7 @@ struct tp_address proxy_source_masked(const struct tp_address *address, unsigned
 uint64_t proxy_source_hash(const struct proxy_plan *plan, const struct tp_address *masked,
                            unsigned bits, uint32_t network_id)
 {
-    struct {
-        struct tp_address address;
-        uint32_t bits;
-        uint32_t network_id;
-    } key = {*masked, bits, network_id};
-    return hash_siphash13(&plan->key, &key, sizeof(key));
+    return tp_address_hash(&plan->key, masked, (uint64_t)network_id << 32 | bits);
 }
 
 bool proxy_source_match(const void *object, const void *key)

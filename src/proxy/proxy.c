@@ -57,6 +57,7 @@ static void compose_listener(const struct tp_listener_settings *settings,
     buffer_append(&text, buffer_slice(&host));
     buffer_append_literal(&text, ";lr;rf=");
     listener->record_route = slice_make(text.data + begun, text.length - begun);
+    listener->route_start = slice_from(listener->record_route, sizeof("Record-Route: ") - 1);
     /* The configuration bounds advertise to 255 bytes. */
     assert(!text.overflow);
 }
@@ -77,6 +78,7 @@ int proxy_create(const struct proxy_parts *parts, const struct proxy_snapshot *s
     created->resumed = malloc(TP_DATAGRAM_LIMIT);
     if (created->output == NULL || created->resumed == NULL || created->listeners == NULL)
         goto out;
+    created->listener_count = listeners;
     for (size_t i = 0; i < listeners; i++)
         compose_listener(tp_group_listener(parts->group, i), &created->listeners[i]);
     error = pool_create(sizeof(struct proxy_context), snapshot->limits->transactions,
@@ -246,10 +248,8 @@ static void receive_new(struct proxy *proxy, const struct proxy_request *request
 /* An ACK that ends nowhere here: to a 2xx, or, after a restart, to a refusal by the next hop. */
 static void receive_ack(struct proxy *proxy, const struct proxy_request *request)
 {
-    char tag[IDENT_TAG_LENGTH];
     struct ident_hop hop = proxy_hop(request->message);
-    ident_tag_write(proxy->parts.marks, &hop, tag);
-    if (slice_equal(request->message->to.tag, slice_make(tag, sizeof(tag))))
+    if (ident_tag_verify(proxy->parts.marks, &hop, request->message->to.tag))
         return; /* to a refusal that we sent without state */
     struct proxy_path path;
     if (request->message->max_forwards == 0 || proxy_find_path(proxy, request, &path) != 0)

@@ -22,6 +22,7 @@ struct proxy_listener {
     char memory[700];
     struct slice via;          /* "Via: SIP/2.0/UDP host:port;rport;branch=" */
     struct slice record_route; /* "Record-Route: <sip:host:port;lr;rf=" */
+    struct slice route_start;  /* "<sip:host:port;lr;rf=" */
 };
 
 /* RFC 3261 section 16.2 calls this the response context: one request that is being relayed. */
@@ -45,6 +46,7 @@ struct proxy {
     struct proxy_parts parts;
     struct proxy_snapshot snapshot;
     struct proxy_listener *listeners;
+    size_t listener_count;
     struct pool *contexts;
     struct list_link parked_calls;
     uint32_t parked;
@@ -74,6 +76,7 @@ struct proxy_request {
 struct proxy_path {
     const struct proxy_trunk *to;
     struct tp_address next_hop;
+    uint32_t loop; /* ident_loop() of the request as it arrived */
     uint16_t listener;
     bool in_dialog; /* the Record-Route mark verified */
     bool reversed;  /* from the called side */

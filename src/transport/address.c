@@ -17,19 +17,42 @@ enum {
 
 static const uint8_t mapped_prefix[MAPPED_BITS / 8] = {[10] = 0xff, [11] = 0xff};
 
+/*
+ * Four decimal numbers without leading zeros, as inet_pton() has it, which this stands in for: each
+ * message holds half a dozen of them.
+ */
+static bool ipv4_parse(struct slice text, uint8_t bytes[IPV4_BYTES])
+{
+    const char *at = text.data;
+    const char *past = slice_past(text);
+    for (unsigned i = 0; i < IPV4_BYTES; i++) {
+        if (i > 0 && (at == past || *at++ != '.'))
+            return false;
+        const char *first = at;
+        unsigned value = 0;
+        while (at < past && *at >= '0' && *at <= '9' && value <= UINT8_MAX)
+            value = value * 10 + (unsigned)(*at++ - '0');
+        if (at == first || value > UINT8_MAX || (*first == '0' && at - first > 1))
+            return false;
+        bytes[i] = (uint8_t)value;
+    }
+    return at == past;
+}
+
 /* A literal of either family without brackets; IPv6 is left as it was written. */
 static int literal_parse(struct slice text, struct tp_address *address)
 {
     char terminated[INET6_ADDRSTRLEN];
-    if (text.length == 0 || text.length >= sizeof(terminated) ||
+    *address = (struct tp_address){.family = 4};
+    if (ipv4_parse(text, address->bytes))
+        return 0;
+    if (text.length >= sizeof(terminated) || slice_find(text, ':') == text.length ||
         slice_find(text, '\0') < text.length)
         return ERROR_MALFORMED;
     memcpy(terminated, text.data, text.length);
     terminated[text.length] = '\0';
-
-    *address = (struct tp_address){.family = slice_find(text, ':') < text.length ? 6 : 4};
-    int family = address->family == 6 ? AF_INET6 : AF_INET;
-    return inet_pton(family, terminated, address->bytes) == 1 ? 0 : ERROR_MALFORMED;
+    *address = (struct tp_address){.family = 6};
+    return inet_pton(AF_INET6, terminated, address->bytes) == 1 ? 0 : ERROR_MALFORMED;
 }
 
 static bool is_mapped(const struct tp_address *address)
@@ -147,6 +170,15 @@ bool tp_network_contains(const struct tp_network *network, const struct tp_addre
         return true;
     unsigned difference = (unsigned)network->address.bytes[whole] ^ address->bytes[whole];
     return difference >> (8 - rest) == 0;
+}
+
+uint64_t tp_address_hash(const struct hash_key *key, const struct tp_address *address,
+                         uint64_t more)
+{
+    uint64_t words[3] = {0, 0, (uint64_t)address->family << 16 | address->port};
+    memcpy(words, address->bytes, sizeof(address->bytes));
+    uint64_t hash = hash_mix(words[0] ^ key->word[0], words[1] ^ key->word[1]);
+    return hash_mix(hash ^ words[2], more ^ key->word[1]);
 }
 
 bool tp_address_equal(const struct tp_address *a, const struct tp_address *b)

@@ -47,11 +47,11 @@ static int name_make(struct slice host, uint16_t port, struct name *name)
     return 0;
 }
 
-/* Both parts in one run of bytes: the address is all zero but its port where the host counts. */
+/* The address is all zero but its port where the host counts. */
 static uint64_t name_hash(const struct names *names, const struct name *name)
 {
     uint64_t host = name->length > 0 ? hash_siphash13(&names->key, name->host, name->length) : 0;
-    return host ^ hash_siphash13(&names->key, &name->address, sizeof(name->address));
+    return tp_address_hash(&names->key, &name->address, host);
 }
 
 static bool name_match(const void *object, const void *key)
