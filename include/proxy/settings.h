@@ -66,6 +66,8 @@ struct proxy_limits {
     uint64_t timer_c_us;
     uint32_t emergency_rate; /* calls per second and worker */
     uint64_t t1_us;
+    uint64_t overload_begin_us; /* queueing delay from which new calls are refused, some of them */
+    uint64_t overload_end_us;   /* ... and all of them */
 };
 
 extern const struct conf_section proxy_listen_section;

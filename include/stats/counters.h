@@ -45,6 +45,7 @@
     X(VERDICTS_DEADLINE, "verdicts_deadline", "verdicts given at the deadline")                   \
     X(PARKED_REFUSED, "parked_refused", "verdicts not parked because of the limit")               \
     X(EMERGENCY_CALLS, "emergency_calls", "calls to emergency numbers")                           \
+    X(CALLS_REFUSED_OVERLOAD, "calls_refused_overload", "new calls refused under overload")       \
     X(TAG_HEADERS_REMOVED, "tag_headers_removed", "our own tag headers removed from untrusted")   \
     X(STATELESS_RESPONSES, "stateless_responses", "responses of earlier lives passed on")         \
     X(STATELESS_CANCELS, "stateless_cancels", "CANCELs of earlier lives passed on")               \

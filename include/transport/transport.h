@@ -47,6 +47,9 @@ struct tp_packet {
     struct tp_address source;
     uint16_t listener;
     uint64_t received_us; /* the clock of the batch */
+    /* How long datagrams are waiting for this worker by now, as estimated from how many are queued
+     * and how fast it goes; 0 unless they queue. */
+    uint64_t backlog_us;
 };
 
 struct tp_events {

@@ -219,6 +219,45 @@ static void relay_other(struct proxy *proxy, const struct proxy_request *request
         proxy_relay(proxy, request, path, context);
 }
 
+/* A queue that a pause of the machine left behind drains by itself; only one that stays means more
+ * calls than can be handled. */
+#define OVERLOAD_PATIENCE_US UINT64_C(100000)
+
+static bool is_overloaded(struct proxy *proxy, const struct tp_packet *packet)
+{
+    if (packet->backlog_us <= proxy->snapshot.limits->overload_begin_us) {
+        proxy->overloaded_since_us = 0;
+        return false;
+    }
+    if (proxy->overloaded_since_us == 0)
+        proxy->overloaded_since_us = packet->received_us;
+    return packet->received_us - proxy->overloaded_since_us >= OVERLOAD_PATIENCE_US;
+}
+
+/*
+ * Datagrams wait too long: a share of the new calls, by their Call-IDs, is refused before anything
+ * is decoded or kept for them, so that those under way keep their time. Without Retry-After: an
+ * SBC would take us out of service for all calls.
+ */
+static bool is_refused_for_overload(struct proxy *proxy, const struct proxy_request *request)
+{
+    const struct smsg *message = request->message;
+    const struct proxy_limits *limits = proxy->snapshot.limits;
+    if (!is_overloaded(proxy, request->packet) || message->method != SMSG_METHOD_INVITE ||
+        message->to.tag.length > 0 || screen_is_emergency(message, &request->from->screen))
+        return false;
+    uint64_t over_us = request->packet->backlog_us - limits->overload_begin_us;
+    uint64_t range_us = limits->overload_end_us - limits->overload_begin_us;
+    if (over_us < range_us) {
+        uint64_t lot = hash_slice(&proxy->parts.marks->steering, message->call_id) & UINT16_MAX;
+        if (lot >= (over_us << 16) / range_us)
+            return false;
+    }
+    stats_count(proxy->parts.stats, STATS_CALLS_REFUSED_OVERLOAD);
+    proxy_reply(proxy, request, 503, SLICE(""), SLICE(""));
+    return true;
+}
+
 static void receive_new(struct proxy *proxy, const struct proxy_request *request)
 {
     const struct smsg *message = request->message;
@@ -227,6 +266,8 @@ static void receive_new(struct proxy *proxy, const struct proxy_request *request
                     proxy->draining ? SLICE("") : SLICE(options_extra));
         return;
     }
+    if (is_refused_for_overload(proxy, request))
+        return;
     struct slice extra = SLICE("");
     uint16_t refused = validate(proxy, request, &extra);
     if (refused != 0) {

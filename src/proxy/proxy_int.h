@@ -52,7 +52,8 @@ struct proxy {
     uint32_t parked;
     bool draining;
     int64_t wall_offset_us;
-    uint64_t emergency_due_us; /* GCRA of the emergency cap */
+    uint64_t emergency_due_us;    /* GCRA of the emergency cap */
+    uint64_t overloaded_since_us; /* 0: datagrams do not queue */
     uint64_t event_sequence;
     struct log_limit log_malformed;
     struct log_limit log_forged;

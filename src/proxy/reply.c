@@ -67,11 +67,13 @@ void proxy_respond(struct proxy *proxy, struct txn_server *server, const struct 
 {
     char tag[IDENT_TAG_LENGTH];
     struct ident_hop hop = proxy_hop(message);
-    ident_tag_write(proxy->parts.marks, &hop, tag);
+    bool tagged = status != 100; /* section 8.2.6.2 */
+    if (tagged)
+        ident_tag_write(proxy->parts.marks, &hop, tag);
     const struct smsg_response response = {
         .status = status,
         .reason = reason.length > 0 ? reason : slice_make(NULL, 0),
-        .to_tag = status == 100 ? SLICE("") : slice_make(tag, sizeof(tag)),
+        .to_tag = tagged ? slice_make(tag, sizeof(tag)) : SLICE(""),
         .received = txn_server_received(server),
         .rport = txn_server_rport(server),
         .extra = extra,

@@ -370,11 +370,39 @@ static const struct conf_row limit_rows[] = {
      .min = CONF_MS(20),
      .max = CONF_SECONDS(5),
      .help = "The round-trip time from which the timers of RFC 3261 follow."},
+    {.key = "overload_begin",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct proxy_limits, overload_begin_us),
+     .fallback = "5ms",
+     .min = CONF_MS(1),
+     .max = CONF_SECONDS(10),
+     .help = "How long datagrams may wait for a worker before it refuses some of the new calls "
+             "with 503. Emergency calls and calls under way go on."},
+    {.key = "overload_end",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct proxy_limits, overload_end_us),
+     .fallback = "20ms",
+     .min = CONF_MS(2),
+     .max = CONF_SECONDS(10),
+     .help = "From here on it refuses all of them; in between, the share grows with the wait. "
+             "listen sockets must be able to hold that much (receive_buffer)."},
 };
+
+static int check_limits(struct conf_load *load, const struct conf_node *node, void *object)
+{
+    const struct proxy_limits *limits = object;
+    if (limits->overload_begin_us < limits->overload_end_us)
+        return 0;
+    conf_load_error(load, node != NULL ? conf_node_get(node, "overload_end") : NULL,
+                    "overload_end must be longer than overload_begin");
+    conf_report_expect(load->report, "for example 4 times as long");
+    return ERROR_CONFIG;
+}
 
 const struct conf_section proxy_limits_section = {
     .name = "limits",
     .help = "Hard limits. Each is counted when it is reached.",
     CONF_ROWS(limit_rows),
     CONF_OBJECT(struct proxy_limits),
+    .check = check_limits,
 };

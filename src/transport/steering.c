@@ -12,6 +12,7 @@
 /* Stands before the bytes of a datagram in a ring. */
 struct handed_over {
     uint64_t received_us;
+    uint64_t backlog_us;
     struct tp_address source;
     uint16_t listener;
 };
@@ -68,7 +69,8 @@ static void hand_over(struct tp_worker *worker, size_t owner, const struct tp_pa
         stats_count(worker->stats, STATS_RING_FULL);
         return;
     }
-    *record = (struct handed_over){packet->received_us, packet->source, packet->listener};
+    *record = (struct handed_over){packet->received_us, packet->backlog_us, packet->source,
+                                   packet->listener};
     memcpy(record + 1, packet->bytes.data, packet->bytes.length);
     ring_commit(ring, size);
     worker->rung |= UINT64_C(1) << (owner % 64);
@@ -100,6 +102,13 @@ void tp_steering_wake_others(struct tp_worker *worker)
     worker->rung = 0;
 }
 
+/* What it waited in the ring counts like what it would have waited in the kernel's queue. */
+static uint64_t waited_us(const struct tp_worker *worker, const struct handed_over *record)
+{
+    uint64_t now_us = rt_loop_now(worker->loop);
+    return worker->backlog_us + (now_us > record->received_us ? now_us - record->received_us : 0);
+}
+
 /* At most a batch from each ring, so that the worker's own sockets get their turn. */
 static size_t take_from(struct tp_worker *worker, struct ring *ring)
 {
@@ -112,6 +121,7 @@ static size_t take_from(struct tp_worker *worker, struct ring *ring)
             .source = record->source,
             .listener = record->listener,
             .received_us = record->received_us,
+            .backlog_us = record->backlog_us + waited_us(worker, record),
         };
         worker->events.received(worker->argument, &packet);
         ring_release(ring);

@@ -62,6 +62,7 @@ struct endpoint {
     struct tp_worker *worker;
     struct rt_watch *watch;
     uint16_t listener;
+    uint64_t backlog; /* datagrams that wait in the kernel, estimated */
 };
 
 struct tp_worker {
@@ -74,6 +75,8 @@ struct tp_worker {
     struct receiver *receiver;
     struct sender *sender;
     struct rt_watch *wake_watch;
+    uint64_t datagram_ns; /* what one costs while they queue, as a moving average; 0: not known */
+    uint64_t backlog_us;  /* see tp_packet */
     uint64_t rung; /* bit i: worker i (mod 64) was given something in this batch */
     struct endpoint endpoints[TP_LISTENER_LIMIT];
 };

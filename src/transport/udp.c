@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -14,7 +15,8 @@ enum {
      * more spread the first kilobyte of a batch over all of them. */
     BUFFER_STRIDE = BUFFER_BYTES + 17 * 64,
     /* For each turn of the loop: then the other sockets, rings and timers have theirs. */
-    BATCHES_PER_TURN = 4
+    BATCHES_PER_TURN = 4,
+    QUEUED_DATAGRAM_BYTES = 1792 /* of kernel memory, on average */
 };
 
 struct receiver {
@@ -82,6 +84,32 @@ static int receive_batch(struct receiver *receiver, int descriptor)
     return count >= 0 ? count : -errno;
 }
 
+/*
+ * A full batch says that more may be waiting. The kernel tells the memory that its queue takes,
+ * which for SIP's few hundred to 1500 bytes is 1280 or 2304 a datagram: the estimate is off by a
+ * third at most, in exchange for one system call in 32 datagrams and none at ordinary load.
+ */
+static void estimate_backlog(struct endpoint *endpoint, int descriptor, bool full,
+                             uint64_t spent_us)
+{
+    struct tp_worker *worker = endpoint->worker;
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t length = sizeof(memory);
+    uint64_t waiting = 0;
+    if (full && getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, memory, &length) == 0)
+        waiting = memory[SK_MEMINFO_RMEM_ALLOC] / QUEUED_DATAGRAM_BYTES;
+    endpoint->backlog = waiting;
+    if (spent_us > 0) {
+        uint64_t each_ns = spent_us * 1000 / worker->receiver->batch;
+        worker->datagram_ns =
+            worker->datagram_ns == 0 ? each_ns : (worker->datagram_ns * 7 + each_ns) / 8;
+    }
+    uint64_t total = 0;
+    for (size_t i = 0; i < worker->group->settings.listener_count; i++)
+        total += worker->endpoints[i].backlog;
+    worker->backlog_us = total * worker->datagram_ns / 1000;
+}
+
 static void deliver(struct endpoint *endpoint, size_t place, uint64_t now_us)
 {
     struct tp_worker *worker = endpoint->worker;
@@ -90,6 +118,7 @@ static void deliver(struct endpoint *endpoint, size_t place, uint64_t now_us)
         .bytes = slice_make(header->msg_hdr.msg_iov->iov_base, header->msg_len),
         .listener = endpoint->listener,
         .received_us = now_us,
+        .backlog_us = worker->backlog_us,
     };
     if (tp_address_from_sockaddr(header->msg_hdr.msg_name, &packet.source) == 0)
         tp_steering_deliver(worker, &packet);
@@ -100,6 +129,7 @@ void tp_udp_ready(void *argument, int descriptor, unsigned ready)
     (void)ready;
     struct endpoint *endpoint = argument;
     struct tp_worker *worker = endpoint->worker;
+    uint64_t before_us = 0; /* when the full batch before was taken */
     for (unsigned batch = 0; batch < BATCHES_PER_TURN; batch++) {
         int count = receive_batch(worker->receiver, descriptor);
         if (count == -EAGAIN)
@@ -110,12 +140,16 @@ void tp_udp_ready(void *argument, int descriptor, unsigned ready)
 
         /* The turn began when the first batch was found. */
         uint64_t now_us = batch == 0 ? rt_loop_now(worker->loop) : rt_loop_refresh(worker->loop);
+        bool full = (size_t)count == worker->receiver->batch;
+        if (full || endpoint->backlog > 0)
+            estimate_backlog(endpoint, descriptor, full, before_us != 0 ? now_us - before_us : 0);
+        before_us = full ? now_us : 0;
         stats_add(worker->stats, STATS_DATAGRAMS_RECEIVED, (uint64_t)count);
         for (size_t i = 0; i < (size_t)count; i++)
             deliver(endpoint, i, now_us);
         tp_worker_finish_batch(worker);
         bool paused = endpoint->watch == NULL;
-        if (paused || (size_t)count < worker->receiver->batch)
+        if (paused || !full)
             return;
     }
 }

@@ -48,6 +48,15 @@ static const char *invite(const char *branch, const char *call, const char *disp
     return request_text;
 }
 
+/* The same to another Request-URI. */
+static const char *invite_to(const char *uri, const char *call)
+{
+    static char text[8192];
+    const char *plain = invite(call, call, "Alice", "");
+    snprintf(text, sizeof(text), "INVITE %s%s", uri, strchr(plain + sizeof("INVITE"), ' '));
+    return text;
+}
+
 /* The answer of the called side to a request that we sent. */
 static const char *answer(const char *request, const char *start, const char *tag)
 {
@@ -525,6 +534,53 @@ START_TEST(drain_refuses_new_calls_only)
 }
 END_TEST
 
+static unsigned refused_of(struct bench *b, unsigned calls)
+{
+    static unsigned serial; /* no two calls are alike */
+    unsigned refused = 0;
+    for (unsigned i = 0; i < calls; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "load%u", serial++);
+        bench_receive(b, A, 0, invite(name, name, "Alice", ""));
+        ck_assert_uint_gt(b->sent_count, 0);
+        refused += strncmp(b->sent[0].bytes, "SIP/2.0 503 ", 12) == 0;
+        bench_pass(b, 1000);
+    }
+    return refused;
+}
+
+/* overload_begin is 5 ms, overload_end 20 ms. */
+START_TEST(overload_refuses_a_share_of_new_calls)
+{
+    struct bench b;
+    bench_open(&b, site, rules);
+    establish(&b);
+    b.backlog_us = 30000;
+    ck_assert_uint_eq(refused_of(&b, 99), 0); /* it may be a burst */
+    bench_pass(&b, 1000);
+    ck_assert_uint_eq(refused_of(&b, 50), 50);
+    ck_assert_ptr_null(strstr(b.sent[0].bytes, "Retry-After"));
+    ck_assert_uint_eq(bench_total(&b, STATS_CALLS_REFUSED_OVERLOAD), 50);
+
+    b.backlog_us = 10000; /* a third of the way */
+    unsigned refused = refused_of(&b, 300);
+    ck_assert_uint_gt(refused, 60);
+    ck_assert_uint_lt(refused, 140);
+
+    b.backlog_us = 30000;
+    bench_receive(&b, A, 0,
+                  in_dialog("BYE", "sip:callee@198.51.100.1", "from", "to", "192.0.2.1",
+                            routes_of(answered, true), 2));
+    bench_expect(&b, 0, B, "BYE ");
+    bench_receive(&b, A, 0, invite_to("sip:110@127.0.91.1", "e1"));
+    bench_expect(&b, 1, B, "INVITE ");
+
+    b.backlog_us = 5000;
+    ck_assert_uint_eq(refused_of(&b, 50), 0);
+    bench_close(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("proxy/proxy");
@@ -546,6 +602,7 @@ int main(void)
     tcase_add_test(tests, timer_c_cancels_a_call_that_rings_for_ever);
     tcase_add_test(tests, unavailable_downstream_is_not_us);
     tcase_add_test(tests, drain_refuses_new_calls_only);
+    tcase_add_test(tests, overload_refuses_a_share_of_new_calls);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

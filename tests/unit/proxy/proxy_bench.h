@@ -45,6 +45,7 @@ struct bench {
     struct stats_event_queue *events;
     struct proxy *proxy;
     uint64_t now_us;
+    uint64_t backlog_us; /* what the next datagrams say about the queue behind them */
     size_t sent_count;
     struct bench_sent sent[BENCH_SENT];
 };
@@ -268,7 +269,11 @@ static void bench_receive(struct bench *b, const char *from, uint16_t listener, 
     size_t length = strlen(text);
     memcpy(bytes, text, length);
     struct tp_packet packet = {
-        .bytes = slice_make(bytes, length), .listener = listener, .received_us = b->now_us};
+        .bytes = slice_make(bytes, length),
+        .listener = listener,
+        .received_us = b->now_us,
+        .backlog_us = b->backlog_us,
+    };
     ck_assert_int_eq(tp_address_parse(slice_of_text(from), 5060, &packet.source), 0);
     b->sent_count = 0;
     proxy_receive(b->proxy, &packet);

@@ -433,6 +433,32 @@ START_TEST(full_ring_loses_and_counts)
 }
 END_TEST
 
+/* What is left in the kernel's queue is known from full batches only, and forgotten when one is not
+ * full. */
+START_TEST(queued_datagrams_tell_how_long_they_wait)
+{
+    struct bench *bench = bench_open("127.0.0.1", 1, 1);
+    struct side *side = &bench->sides[0];
+    struct tp_address own;
+    int peer = peer_open("127.0.0.1", &own);
+    static char text[1000];
+    memset(text, 'x', sizeof(text));
+    for (unsigned i = 0; i < 1000; i++)
+        peer_send(peer, bench, 0, slice_make(text, sizeof(text)));
+    ck_assert_int_eq(rt_loop_turn(side->loop, 0), 0);
+    ck_assert_uint_gt(side->received, 16);
+    ck_assert_uint_lt(side->received, 1000);
+    uint64_t longest = side->last.backlog_us;
+    ck_assert_uint_gt(longest, 0);
+    turn_until(bench, 1000);
+    peer_send(peer, bench, 0, SLICE("one more"));
+    turn_until(bench, 1001);
+    ck_assert_uint_eq(side->last.backlog_us, 0);
+    close(peer);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(paused_worker_reads_no_more_but_sends)
 {
     struct bench *bench = bench_open("127.0.0.1", 1, 1);
@@ -513,6 +539,7 @@ int main(void)
     tcase_add_test(tests, more_than_the_queue_holds_leaves_before_the_flush);
     tcase_add_test(tests, each_call_has_one_owner);
     tcase_add_test(tests, full_ring_loses_and_counts);
+    tcase_add_test(tests, queued_datagrams_tell_how_long_they_wait);
     tcase_add_test(tests, paused_worker_reads_no_more_but_sends);
     tcase_add_test(tests, sleeping_owners_are_woken);
     tcase_set_timeout(tests, 60);
