@@ -43,6 +43,7 @@ struct daemon_settings {
     struct conf_text_list rules;
     uint32_t workers; /* 0: one per processor */
     bool pin_workers;
+    uint64_t busy_poll_us;
     uint64_t drain_us;
     uint64_t receive_buffer;
     uint64_t ring_bytes;

@@ -46,6 +46,12 @@ void rt_watch_destroy(struct rt_watch *watch);
 void rt_loop_set_hooks(struct rt_loop *loop, void (*before_wait)(void *argument, uint64_t *wait_us),
                        rt_turn_fn *after_wait, void *argument);
 
+/*
+ * Busy polling: after each event the loop goes on looking for at most limit_us before it sleeps, as
+ * far as that pays (it adapts). Saves the time of being woken, for processor time. 0: off.
+ */
+void rt_loop_set_busy_poll(struct rt_loop *loop, uint64_t limit_us);
+
 /* Until rt_loop_stop(). Returns 0, or a negative code when polling itself fails. */
 int rt_loop_run(struct rt_loop *loop) MUST_CHECK;
 /* One turn, waiting at most wait_us; for tests. */

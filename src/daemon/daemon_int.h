@@ -28,6 +28,7 @@ struct daemon_shared {
     struct reclaim *reclaim;
     struct hash_key table_keys[2];
     size_t workers;
+    uint64_t busy_poll_us;
     bool pin;
     /* Replaced by the control thread (release), read by workers once a turn (acquire). What was
      * there before is retired to `reclaim`. */

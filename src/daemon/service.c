@@ -118,6 +118,7 @@ static int create_shared(struct daemon_service *service, struct stats_registry *
     shared->registry = registry;
     shared->workers = worker_count(settings);
     shared->pin = settings->pin_workers;
+    shared->busy_poll_us = settings->busy_poll_us;
     atomic_store(&shared->current, service->snapshot);
     proxy_labels_register(&shared->labels, registry);
     int error = load_key(settings, &shared->marks);

@@ -216,6 +216,7 @@ int daemon_worker_create(struct daemon_shared *shared, size_t index, struct daem
         return error;
     }
     rt_timer_init(&created->upkeep, upkeep);
+    rt_loop_set_busy_poll(created->loop, shared->busy_poll_us);
     rt_loop_set_hooks(created->loop, before_wait, after_wait, created);
     *worker = created;
     return 0;

@@ -40,7 +40,16 @@ struct rt_loop {
     rt_turn_fn *after_wait;
     void *hook_argument;
     bool woken; /* after_wait has run in this turn */
+
+    /* Busy polling; all zero: none. */
+    uint64_t poll_limit_us;
+    uint64_t poll_us;  /* what is tried now: grows when it pays, shrinks when it does not */
+    uint64_t quiet_us; /* since when nothing has come; 0: something came in the last turn */
+    bool had_event;    /* a watch was ready in this turn */
 };
+
+/* What is left of busy polling on a loop where it does not pay: enough to see that it would. */
+#define POLL_SHARE_MINIMUM 16
 
 /* A year: what is longer needs no alarm. */
 #define LONGEST_WAIT_US (UINT64_C(1000000) * 86400 * 365)
@@ -165,6 +174,7 @@ static void watch_ready(evutil_socket_t descriptor, short events, void *argument
     struct rt_watch *watch = argument;
     unsigned ready = (events & EV_READ ? RT_READABLE : 0U) | (events & EV_WRITE ? RT_WRITABLE : 0U);
     wake_up(watch->loop);
+    watch->loop->had_event = true;
     if (!watch->destroyed && (ready & watch->interest) != 0)
         watch->ready(watch->argument, descriptor, ready & watch->interest);
 }
@@ -243,6 +253,38 @@ void rt_loop_set_hooks(struct rt_loop *loop, void (*before_wait)(void *argument,
     loop->hook_argument = argument;
 }
 
+void rt_loop_set_busy_poll(struct rt_loop *loop, uint64_t limit_us)
+{
+    loop->poll_limit_us = limit_us;
+    loop->poll_us = limit_us / POLL_SHARE_MINIMUM;
+}
+
+/*
+ * True while the loop looks again instead of going to sleep. What it is willing to spend doubles
+ * each time that something came while it looked, and halves each time that nothing did: so a quiet
+ * daemon sleeps, and a busy one is never woken.
+ */
+static bool polls(struct rt_loop *loop)
+{
+    if (loop->poll_limit_us == 0)
+        return false;
+    if (loop->had_event) {
+        bool looked = loop->quiet_us != 0;
+        if (looked && loop->poll_us < loop->poll_limit_us)
+            loop->poll_us = 2 * loop->poll_us + 1;
+        loop->quiet_us = loop->now_us;
+        return true;
+    }
+    if (loop->quiet_us == 0)
+        return false; /* asleep since it gave up */
+    if (loop->now_us - loop->quiet_us < loop->poll_us)
+        return true;
+    loop->quiet_us = 0;
+    if (loop->poll_us / 2 >= loop->poll_limit_us / POLL_SHARE_MINIMUM)
+        loop->poll_us /= 2;
+    return false;
+}
+
 int rt_loop_turn(struct rt_loop *loop, uint64_t wait_us)
 {
     int flags = EVLOOP_ONCE;
@@ -253,7 +295,7 @@ int rt_loop_turn(struct rt_loop *loop, uint64_t wait_us)
         if (shorter_us < wait_us)
             wait_us = shorter_us;
     }
-    if (wait_us == 0) {
+    if (wait_us == 0 || polls(loop)) {
         /* Without ONCE it would go round as long as anything keeps being ready. */
         flags = EVLOOP_ONCE | EVLOOP_NONBLOCK;
     } else if (wait_us < LONGEST_WAIT_US) {
@@ -261,7 +303,7 @@ int rt_loop_turn(struct rt_loop *loop, uint64_t wait_us)
         if (error != 0)
             return error;
     }
-    loop->woken = false;
+    loop->woken = loop->had_event = false;
     int result = event_base_loop(loop->base, flags);
     wake_up(loop);
     free_resting(loop);

@@ -214,6 +214,30 @@ START_TEST(the_hook_after_runs_without_any_event_too)
 }
 END_TEST
 
+/* After an event it looks again without sleeping, and gives up when nothing comes. */
+START_TEST(busy_polling_looks_before_it_sleeps)
+{
+    struct probe probe;
+    char byte;
+    watch(&probe, ends[0], RT_READABLE);
+    rt_loop_set_busy_poll(loop, 16000);
+    ck_assert_int_eq(write(ends[1], "x", 1), 1);
+    ck_assert_int_eq(rt_loop_turn(loop, UINT64_MAX), 0);
+    ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+    ck_assert_int_eq(rt_loop_turn(loop, UINT64_MAX), 0); /* would wait for ever */
+    ck_assert_uint_eq(probe.calls, 1);
+
+    uint64_t slept_us = 0;
+    for (unsigned i = 0; i < 1000000 && slept_us < 20000; i++) {
+        uint64_t before_us = clock_monotonic_us();
+        ck_assert_int_eq(rt_loop_turn(loop, 20000), 0);
+        slept_us = clock_monotonic_us() - before_us;
+    }
+    ck_assert_uint_ge(slept_us, 20000);
+    rt_watch_destroy(probe.watch);
+}
+END_TEST
+
 START_TEST(a_hook_cannot_lengthen_the_wait)
 {
     struct hooks hooks = {.wait_us = UINT64_MAX};
@@ -310,6 +334,7 @@ int main(void)
     tcase_add_test(tests, a_failed_change_can_be_tried_again);
     tcase_add_test(tests, hooks_stand_around_the_wait);
     tcase_add_test(tests, the_hook_after_runs_without_any_event_too);
+    tcase_add_test(tests, busy_polling_looks_before_it_sleeps);
     tcase_add_test(tests, a_hook_cannot_lengthen_the_wait);
     tcase_add_test(tests, a_turn_waits_as_long_as_told_and_moves_the_time);
     tcase_add_test(tests, a_callback_stops_the_loop);
