@@ -31,7 +31,7 @@ struct ident_marks {
     struct hash_key tag;
     struct hash_key steering; /* Call-ID to worker; the same after a restart */
     struct hash_key loop;
-    uint8_t generation;       /* 0..15; changes only when one process hands over to the next */
+    uint8_t generation; /* 0..15; changes only when one process hands over to the next */
 };
 
 /* Derives the keys of each purpose from the site's key. */

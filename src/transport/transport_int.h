@@ -77,7 +77,7 @@ struct tp_worker {
     struct rt_watch *wake_watch;
     uint64_t datagram_ns; /* what one costs while they queue, as a moving average; 0: not known */
     uint64_t backlog_us;  /* see tp_packet */
-    uint64_t rung; /* bit i: worker i (mod 64) was given something in this batch */
+    uint64_t rung;        /* bit i: worker i (mod 64) was given something in this batch */
     struct endpoint endpoints[TP_LISTENER_LIMIT];
 };
 
