@@ -4,8 +4,8 @@ import os
 
 from bench.lib import report
 
-from . import load, subjects
-from .rig import LINGER, NORMAL_RATE, collect, note, say, steady
+from . import subjects
+from .rig import LINGER, NORMAL_RATE, collect, say, steady
 
 RATES = (4000, NORMAL_RATE, 20000)
 READINGS = ("cpu_us", "user_us", "system_us", "redis_us", "to_ringing_us.p50", "to_ringing_us.p99",
@@ -21,11 +21,12 @@ def screened(bench):
     dropped = set()
     with bench.all_running() as running:
         for _ in range(bench.rounds):
-            for rate in RATES:
+            for rate in (NORMAL_RATE,) if bench.quick else RATES:
                 for name, subject in running.items():
                     if (name, rate) in dropped:
                         continue
-                    result = steady(f"{bench.titled(name)}, {rate}/s", subject, rate, 1, seconds)
+                    result = steady(f"{bench.titled(name)}, {rate}/s", subject, rate, 1, seconds,
+                                    bench.attempts)
                     if result["failed_share"] >= CARRIED:
                         dropped.add((name, rate))
                         found[name].pop(str(rate), None)
@@ -43,7 +44,7 @@ def blocked(bench, running, found, seconds):
     for name, subject in running.items():
         if subject.screens:
             result = steady(f"{bench.titled(name)}, blocked", subject, NORMAL_RATE, 1, seconds,
-                            listed=100)
+                            bench.attempts, listed=100)
             if result["failed_share"] < CARRIED:
                 collect(found[name].setdefault("blocked", {}), result, READINGS)
 
@@ -86,9 +87,8 @@ def workers(bench):
             with bench.running(kind, warm=False) as subject:
                 spread_workers(subject)
                 warm = 3 if bench.quick else LINGER
-                result = load.run(subject, rate * kind.workers, warm, seconds, busy=False,
-                                  sockets=1)
-                note(f"{bench.titled(name)}, {rate * kind.workers:.0f}/s", result)
+                result = steady(f"{bench.titled(name)}, {rate * kind.workers:.0f}/s", subject,
+                                rate * kind.workers, warm, seconds, 1, busy=False, sockets=1)
                 busiest = sorted(result["threads_us"].values())[-kind.workers:]
                 result["least_worker_us"] = busiest[0] * kind.workers
                 result["most_worker_us"] = busiest[-1] * kind.workers

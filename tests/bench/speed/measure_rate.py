@@ -24,10 +24,10 @@ def attempt(bench, subject, rate, warm, seconds):
 
 def search(bench, subject):
     """Doubles, then halves the gap, with runs too short for a verdict."""
-    seconds = 2 if bench.quick else 4
+    seconds = 1 if bench.quick else 4
     low, high = 0, None
     rate = NORMAL_RATE
-    while high is None or high - low > (0.1 if bench.quick else 0.04) * high:
+    while high is None or high - low > (0.2 if bench.quick else 0.04) * high:
         good, result = attempt(bench, subject, rate, 1, seconds)
         if good:
             low = rate
@@ -43,7 +43,7 @@ def search(bench, subject):
 
 def confirm(bench, subject, rate):
     """Lingering transactions reach their full number only within a minute: the last 10 s count."""
-    warm, seconds = (3, 3) if bench.quick else (60, 10)
+    warm, seconds = (2, 2) if bench.quick else (60, 10)
     for _ in range(8):
         good, result = attempt(bench, subject, rate, warm, seconds)
         if good:
@@ -92,26 +92,26 @@ def show_highest(bench):
 def delay(bench):
     """Against the generator talking to itself at the same rate, just before."""
     say("delay")
-    seconds = 2 if bench.quick else 5
+    seconds = 1 if bench.quick else 5
     with bench.all_running(["direct"], warm=False) as base, bench.all_running() as running:
         for name, subject in running.items():
             highest_rate = bench.store.get("max_cps", name)
             rates = {str(LOW_RATE): LOW_RATE}
             if highest_rate:
-                rates.update({f"{share:.0%}": share * highest_rate for share in SHARES})
+                rates.update({f"{share:.0%}": share * highest_rate for share in (SHARES[1:2] if bench.quick else SHARES)})
             for label, rate in rates.items():
                 found = {"rate": rate, "trying": {}, "ringing": {}, "direct": {}}
                 for _ in range(bench.rounds):
-                    pair(base["direct"], subject, rate, seconds, found)
+                    pair(base["direct"], subject, rate, seconds, bench.attempts, found)
                 add(found)
                 bench.store.put(found, "delay", name, label)
             low = bench.store.get("delay", name, str(LOW_RATE), "added_180_us")
             bench.store.put({key: low[key].median for key in PERCENTILES}, "added_180_us", name)
 
 
-def pair(direct, subject, rate, seconds, found):
-    bare = steady(f"no proxy, {rate:.0f}/s", direct, rate, 0.5, seconds)
-    result = steady(f"{subject.title}, {rate:.0f}/s", subject, rate, 1, seconds)
+def pair(direct, subject, rate, seconds, attempts, found):
+    bare = steady(f"no proxy, {rate:.0f}/s", direct, rate, 0.5, seconds, attempts)
+    result = steady(f"{subject.title}, {rate:.0f}/s", subject, rate, 1, seconds, attempts)
     for key in PERCENTILES:
         found["direct"].setdefault(key, report.Samples()).add(bare["to_ringing_us"][key])
         found["ringing"].setdefault(key, report.Samples()).add(result["to_ringing_us"][key])
@@ -147,7 +147,7 @@ def show_delay(bench):
 def overload(bench):
     """Twice the highest rate: how much of it still becomes calls."""
     say("overload")
-    warm, seconds = (2, 3) if bench.quick else (10, 10)
+    warm, seconds = (1, 2) if bench.quick else (10, 10)
     for name in bench.names:
         top = bench.store.get("max_cps", name)
         if not top:

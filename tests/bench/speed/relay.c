@@ -68,7 +68,7 @@ static struct sockaddr_in *other_side(struct relay *relay, const struct sockaddr
 
 static void relay_one(struct relay *relay)
 {
-    struct sockaddr_in source;
+    struct sockaddr_in source = {0};
     socklen_t size = sizeof(source);
     ssize_t length =
         recvfrom(relay->descriptor, bytes[0], MESSAGE, 0, (struct sockaddr *)&source, &size);

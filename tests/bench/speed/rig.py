@@ -19,6 +19,7 @@ class Bench:
         self.store = store
         self.quick = quick
         self.rounds = 1 if quick else 3
+        self.attempts = 1 if quick else 3  # when others disturb
         self.names = []
         for name in names:
             reason = subjects.ALL[name]().missing()
@@ -37,8 +38,7 @@ class Bench:
         subject = kind(**options).start()
         try:
             if warm:
-                load.run(subject, NORMAL_RATE if not self.quick else NORMAL_RATE / 2, 0,
-                         LINGER + 4 if not self.quick else 4)
+                load.run(subject, NORMAL_RATE, 0, 2 if self.quick else LINGER + 4)
             yield subject
         finally:
             subject.stop()
@@ -100,7 +100,7 @@ def note(title, result):
         f"failed {result['failed_share']:.3%}{mark}")
 
 
-def steady(title, subject, rate, warm, seconds, attempts=3, **options):
+def steady(title, subject, rate, warm, seconds, attempts, **options):
     """A run, repeated when others used the processors; the least disturbed one counts."""
     best = None
     for _ in range(attempts):
