@@ -3,7 +3,7 @@
 import contextlib
 
 from bench.lib import report
-from bench.lib.machine import Unable, say
+from bench.lib.machine import say
 
 from . import load, subjects
 
@@ -112,7 +112,3 @@ def steady(title, subject, rate, warm, seconds, attempts, **options):
             break
     best["disturbance"] = disturbance(best)
     return best
-
-
-__all__ = ["Bench", "LINGER", "NORMAL_RATE", "Unable", "collect", "disturbance", "note", "say",
-           "steady"]
