@@ -108,13 +108,24 @@ $(BUILD)/engine/%: tests/fuzz/%.c $$(ALL_ARCHIVES)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -fsanitize=fuzzer -o $@ $< $(filter %.a,$^) $(LDFLAGS) $(LDLIBS)
 
-BENCH_SOURCES := $(wildcard tests/bench/bench_*.c)
-BENCH_PROGRAMS := $(BENCH_SOURCES:tests/%.c=$(BUILD)/tests/%)
-BENCHES := $(BENCH_SOURCES:tests/bench/bench_%.c=bench-%)
-$(BUILD)/tests/bench/%: tests/bench/%.c $$(ALL_ARCHIVES)
+# A group of benchmarks is a folder with an executable `run`. Of its C files NAME.c is a program that
+# NAME_*.c and the helpers in tests/bench/lib belong to, and preload_NAME.c a library to be preloaded.
+BENCH_GROUPS := $(patsubst tests/bench/%/run,%,$(wildcard tests/bench/*/run))
+BENCHES := $(BENCH_GROUPS:%=bench-%)
+BENCH_SOURCES := $(foreach g,$(BENCH_GROUPS),$(wildcard tests/bench/$(g)/*.c))
+BENCH_PROGRAMS := $(foreach s,$(BENCH_SOURCES),$(if $(findstring _,$(notdir $s)),,$(s:%.c=$(BUILD)/%)))
+BENCH_PRELOADS := $(patsubst %.c,$(BUILD)/%.so,$(foreach g,$(BENCH_GROUPS),$(wildcard tests/bench/$(g)/preload_*.c)))
+$(BENCH_PROGRAMS): $(BUILD)/%: %.c $$(wildcard $$*_*.c tests/bench/lib/*.c) $$(ALL_ARCHIVES)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(filter %.a,$^) $(LDFLAGS) $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(LDLIBS)
+
+$(BENCH_PROGRAMS): $(wildcard tests/bench/*/*.h)
+
+$(BENCH_PRELOADS): $(BUILD)/%.so: %.c
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< $(LDFLAGS) -ldl
 
 .PHONY: check check-unit check-fuzz check-e2e unit-programs fuzz-replays fuzz-engines fuzz bench $(BENCHES)
 
@@ -147,14 +158,14 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (60) with libFuzzer
 	        $(BUILD)/fuzz/corpus/$$name tests/fuzz/corpus/$$name || status=1; \
 	done; exit $$status
 
-bench: $(BENCHES) ## run every benchmark (bench-<name> runs one)
-$(BENCHES): bench-%: $(BUILD)/tests/bench/bench_%
+bench: $(BENCHES) ## run every group of benchmarks (bench-speed: the comparison with Kamailio)
+$(BENCHES): bench-%: all $(BENCH_PROGRAMS) $(BENCH_PRELOADS)
 	@echo "== $*"
-	$(Q)$<
+	@RINGFENCE_BUILD=$(abspath $(BUILD)) tests/bench/$*/run $(BENCH_OPTIONS)
 
 # ---- lint --------------------------------------------------------------------------------------
 C_SOURCES := $(wildcard src/*/*.c)
-C_FILES := $(C_SOURCES) $(wildcard src/*/*.h include/*/*.h tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] docs/*.c)
+C_FILES := $(C_SOURCES) $(wildcard src/*/*.h include/*/*.h tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/bench/*/*.[ch] docs/*.c)
 SHELL_SCRIPTS := $(shell grep -lEs '^\#!.*(bash|/sh)' .ci/* scripts/* tests/run tests/*/* debian/*)
 TIDY_STAMPS := $(C_SOURCES:src/%.c=$(BUILD)/tidy/%)
 

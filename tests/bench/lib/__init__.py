@@ -1,0 +1,1 @@
+"""What groups of benchmarks share; Python's standard library only."""

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "generator.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH         64
+#define KERNEL_BUFFER (16 << 20)
+#define SEND_ATTEMPTS 1000
+
+struct generator_link {
+    int descriptor;
+    unsigned queued;
+    uint64_t unsent;
+    struct sockaddr_in to;
+    struct mmsghdr out[BATCH];
+    struct iovec out_vector[BATCH];
+    char out_bytes[BATCH][GENERATOR_MESSAGE];
+};
+
+/* What arrives is used up before the next batch, so all links share one. */
+static struct mmsghdr in[BATCH];
+static struct iovec in_vector[BATCH];
+static char in_bytes[BATCH][GENERATOR_MESSAGE];
+
+uint64_t generator_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * GENERATOR_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static void prepare(struct generator_link *link)
+{
+    for (unsigned i = 0; i < BATCH; i++) {
+        link->out_vector[i].iov_base = link->out_bytes[i];
+        link->out[i].msg_hdr = (struct msghdr){.msg_iov = &link->out_vector[i],
+                                               .msg_iovlen = 1,
+                                               .msg_name = &link->to,
+                                               .msg_namelen = sizeof(link->to)};
+        in_vector[i] = (struct iovec){in_bytes[i], GENERATOR_MESSAGE};
+        in[i].msg_hdr = (struct msghdr){.msg_iov = &in_vector[i], .msg_iovlen = 1};
+    }
+}
+
+struct generator_link *link_open(const struct sockaddr_in *own, const struct sockaddr_in *to)
+{
+    struct generator_link *link = calloc(1, sizeof(*link));
+    if (link == NULL) {
+        perror("generator: memory");
+        exit(1);
+    }
+    link->to = *to;
+    link->descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    /* Without the privilege the kernel's limit holds, and a burst may be lost. */
+    int size = KERNEL_BUFFER;
+    (void)setsockopt(link->descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+    (void)setsockopt(link->descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+    if (bind(link->descriptor, (const struct sockaddr *)own, sizeof(*own)) != 0) {
+        char text[INET_ADDRSTRLEN];
+        fprintf(stderr, "generator: cannot bind %s:%d: %s\n",
+                inet_ntop(AF_INET, &own->sin_addr, text, sizeof(text)), ntohs(own->sin_port),
+                strerror(errno));
+        exit(1);
+    }
+    prepare(link);
+    return link;
+}
+
+int link_descriptor(const struct generator_link *link)
+{
+    return link->descriptor;
+}
+
+char *link_room(struct generator_link *link)
+{
+    if (link->queued == BATCH)
+        link_flush(link);
+    return link->out_bytes[link->queued];
+}
+
+void link_push(struct generator_link *link, size_t length)
+{
+    link->out_vector[link->queued++].iov_len = length;
+}
+
+void link_flush(struct generator_link *link)
+{
+    unsigned sent = 0;
+    unsigned attempts = 0;
+    while (sent < link->queued) {
+        int done = sendmmsg(link->descriptor, link->out + sent, link->queued - sent, 0);
+        if (done > 0) {
+            sent += (unsigned)done;
+        } else if (attempts++ >= SEND_ATTEMPTS) {
+            link->unsent++;
+            sent++;
+        }
+    }
+    link->queued = 0;
+}
+
+int link_receive(struct generator_link *link, generator_receive_fn *receive, void *argument)
+{
+    int count = recvmmsg(link->descriptor, in, BATCH, MSG_DONTWAIT, NULL);
+    if (count <= 0)
+        return 0;
+    uint64_t now = generator_now();
+    for (int i = 0; i < count; i++)
+        receive(argument, in_bytes[i], in[i].msg_len, now);
+    return count;
+}
+
+uint64_t link_unsent(const struct generator_link *link)
+{
+    return link->unsent;
+}
+
+void link_close(struct generator_link *link)
+{
+    close(link->descriptor);
+    free(link);
+}

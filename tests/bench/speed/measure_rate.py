@@ -1,0 +1,187 @@
+"""The highest rate, what lies beyond it, and the delay below it."""
+
+from bench.lib import report
+
+from . import load, subjects
+from .rig import DISTURBED, NORMAL_RATE, disturbance, note, say, steady
+
+GOOD = 0.001   # a rate is carried when fewer calls than this share fail
+SHARES = (0.2, 0.5, 0.8)
+LOW_RATE = 4000
+PERCENTILES = ("p50", "p99", "p999")
+
+
+def carried(result):
+    return (result["failed_share"] < GOOD and
+            result["completed_between"] >= 0.98 * (result["started"] - 1))
+
+
+def is_generators_limit(result):
+    """It was late though it had all of its processor."""
+    return result["late"] > 0 and disturbance(result) <= DISTURBED
+
+
+def attempt(bench, subject, rate, warm, seconds):
+    """A failure in which others had a part is no verdict, so it is tried again."""
+    for _ in range(bench.attempts):
+        result = load.run(subject, rate, warm, seconds)
+        note(f"{subject.title}, {rate:.0f}/s", result)
+        if carried(result):
+            return True, result
+        if disturbance(result) <= DISTURBED:
+            break
+    return False, result
+
+
+def search(bench, subject):
+    """Doubles, then halves the gap, with runs too short for a verdict."""
+    seconds = 1 if bench.quick else 4
+    low, high = 0, None
+    rate = NORMAL_RATE
+    while high is None or high - low > (0.2 if bench.quick else 0.04) * high:
+        good, result = attempt(bench, subject, rate, 1, seconds)
+        if good:
+            low = rate
+            if is_generators_limit(result):
+                return result["started_rate"]
+        else:
+            high = rate
+        rate = 2 * low if high is None else (low + high) / 2
+        if rate < 500:
+            break
+    return low
+
+
+def confirm(bench, subject, rate):
+    """Lingering transactions reach their full number only within a minute: the last 10 s count."""
+    warm, seconds = (2, 2) if bench.quick else (60, 10)
+    for _ in range(8):
+        good, result = attempt(bench, subject, rate, warm, seconds)
+        if good:
+            return result
+        rate *= 0.95
+    return None
+
+
+def highest(bench):
+    say("highest rate")
+    for name in bench.names:
+        kind = subjects.ALL[name]
+        with bench.running(kind) as subject:
+            found = search(bench, subject)
+        with bench.running(kind, warm=False) as subject:
+            result = confirm(bench, subject, found) if found else None
+        if result is None:
+            say(f"  {bench.titled(name)}: no rate was carried")
+            continue
+        rate = min(result["started_rate"], result["completed_rate"])
+        bench.store.put(round(rate), "max_cps", name)
+        bench.store.put({"calls_per_second": rate, "cpu_us": result["cpu_us"],
+                         "user_us": result["user_us"], "busy": result["busy"],
+                         "waited": result["waited"], "failed_share": result["failed_share"],
+                         "generator_late": is_generators_limit(result),
+                         "disturbance": disturbance(result)}, "rate", name)
+
+
+def show_highest(bench):
+    relay = bench.store.get("max_cps", "relay")
+    kamailio = bench.store.get("max_cps", "kamailio_memory")
+
+    def row(name):
+        place = bench.store.get("rate", name)
+        if place is None:
+            return None
+        rate = place["calls_per_second"]
+        return [rate, f"{place['busy']:.0%}", place["cpu_us"], place["user_us"],
+                report.ratio(rate, relay), report.ratio(rate, kamailio),
+                "generator" if place["generator_late"] else "subject"]
+
+    bench.table("Highest rate with less than 0.1% failed calls, one processor",
+                ["calls/s", "busy", "us a call", "of it user", "to relay", "to Kamailio",
+                 "limited by"], row)
+
+
+def delay(bench):
+    """Against the generator talking to itself at the same rate, just before."""
+    say("delay")
+    seconds = 1 if bench.quick else 5
+    with bench.all_running(["direct"], warm=False) as base, bench.all_running() as running:
+        for name, subject in running.items():
+            highest_rate = bench.store.get("max_cps", name)
+            rates = {str(LOW_RATE): LOW_RATE}
+            if highest_rate:
+                rates.update({f"{share:.0%}": share * highest_rate for share in (SHARES[1:2] if bench.quick else SHARES)})
+            for label, rate in rates.items():
+                found = {"rate": rate, "trying": {}, "ringing": {}, "direct": {}}
+                for _ in range(bench.rounds):
+                    pair(base["direct"], subject, rate, seconds, bench.attempts, found)
+                add(found)
+                bench.store.put(found, "delay", name, label)
+            low = bench.store.get("delay", name, str(LOW_RATE), "added_180_us")
+            bench.store.put({key: low[key].median for key in PERCENTILES}, "added_180_us", name)
+
+
+def pair(direct, subject, rate, seconds, attempts, found):
+    bare = steady(f"no proxy, {rate:.0f}/s", direct, rate, 0.5, seconds, attempts)
+    result = steady(f"{subject.title}, {rate:.0f}/s", subject, rate, 1, seconds, attempts)
+    for key in PERCENTILES:
+        found["direct"].setdefault(key, report.Samples()).add(bare["to_ringing_us"][key])
+        found["ringing"].setdefault(key, report.Samples()).add(result["to_ringing_us"][key])
+        if result["to_trying_us"]["count"] > 0:
+            found["trying"].setdefault(key, report.Samples()).add(result["to_trying_us"][key])
+
+
+def add(found):
+    """Minus the median without a proxy: a high percentile is not the sum of two."""
+    bare = found["direct"]["p50"].values
+    found["added_180_us"] = {
+        key: report.Samples(value - less for value, less in zip(samples.values, bare))
+        for key, samples in found["ringing"].items()}
+
+
+def show_delay(bench):
+    for label in (str(LOW_RATE), *(f"{share:.0%}" for share in SHARES)):
+        def row(name):
+            place = ("delay", name, label)
+            if bench.store.get(*place) is None:
+                return None
+            return [bench.store.get(*place, "rate"),
+                    *(bench.spread(*place, "added_180_us", key) for key in PERCENTILES),
+                    *(bench.spread(*place, "ringing", key) for key in PERCENTILES[:2]),
+                    bench.spread(*place, "trying", "p50"), bench.spread(*place, "direct", "p50")]
+
+        what = f"{label} calls/s" if label == str(LOW_RATE) else f"{label} of the highest rate"
+        bench.table(f"INVITE to 180 at {what}, us",
+                    ["calls/s", "added p50", "added p99", "added p99.9", "all p50", "all p99",
+                     "100 p50", "no proxy p50"], row)
+
+
+def overload(bench):
+    """Twice the highest rate: how much of it still becomes calls."""
+    say("overload")
+    warm, seconds = (1, 2) if bench.quick else (10, 10)
+    for name in bench.names:
+        top = bench.store.get("max_cps", name)
+        if not top:
+            say(f"  {bench.titled(name)}: its highest rate is not known; measure it first")
+            continue
+        with bench.running(subjects.ALL[name], warm=False) as subject:
+            result = load.run(subject, 2 * top, warm, seconds)
+        note(f"{bench.titled(name)}, {2 * top}/s", result)
+        bench.store.put({"offered": result["started_rate"], "completed": result["completed_rate"],
+                         "share_of_highest": result["completed_rate"] / top,
+                         "statuses": result["statuses"], "busy": result["busy"]},
+                        "overload", name)
+
+
+def show_overload(bench):
+    def row(name):
+        place = bench.store.get("overload", name)
+        if place is None:
+            return None
+        refused = ", ".join(f"{count} x {status}" for status, count in place["statuses"].items())
+        return [place["offered"], place["completed"], f"{place['share_of_highest']:.0%}",
+                refused or "none"]
+
+    bench.table("Twice the highest rate offered",
+                ["offered/s", "completed/s", "of the highest rate", "refusals"], row)
