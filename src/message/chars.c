@@ -67,10 +67,10 @@ const char *smsg_chars_span_escaped(const char *at, const char *end, unsigned cl
     }
 }
 
-const char *smsg_chars_span_quoted(const char *at, const char *end)
+const char *smsg_chars_span_quoted(const char *at, const char *end, const char *limit)
 {
     for (at++; at < end; at += 2) {
-        at = chars_find_either(at, end, '"', '\\');
+        at = chars_find_either(at, end, limit, '"', '\\');
         if (at < end && *at == '"')
             return at + 1;
         if (end - at < 2)
@@ -79,7 +79,7 @@ const char *smsg_chars_span_quoted(const char *at, const char *end)
     return NULL;
 }
 
-const char *smsg_chars_host(const char *at, const char *end, struct slice *host)
+const char *smsg_chars_host(const char *at, const char *end, const char *limit, struct slice *host)
 {
     const char *first = at;
 
@@ -94,7 +94,7 @@ const char *smsg_chars_host(const char *at, const char *end, struct slice *host)
         *host = slice_between(first + 1, at);
         return at + 1;
     }
-    at = chars_span(at, end, CHAR_HOST);
+    at = chars_span_words(at, end, limit, CHAR_HOST);
     if (at == first)
         return NULL;
     *host = slice_between(first, at);
@@ -117,7 +117,8 @@ const char *smsg_chars_port(const char *at, const char *end, uint16_t *port)
     return at;
 }
 
-int smsg_chars_param(const char **at, const char *end, struct smsg_param_view *param)
+int smsg_chars_param(const char **at, const char *end, const char *limit,
+                     struct smsg_param_view *param)
 {
     const char *past = chars_skip_lws(*at, end);
     const char *first;
@@ -138,11 +139,11 @@ int smsg_chars_param(const char **at, const char *end, struct smsg_param_view *p
         return 1;
     first = chars_skip_lws(past + 1, end);
     if (first < end && *first == '"') {
-        past = smsg_chars_span_quoted(first, end);
+        past = smsg_chars_span_quoted(first, end, limit);
         if (past == NULL)
             return ERROR_MALFORMED;
     } else {
-        past = chars_span(first, end, CHAR_PARAM);
+        past = chars_span_words(first, end, limit, CHAR_PARAM);
     }
     if (past == first)
         return ERROR_MALFORMED;

@@ -8,11 +8,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "base/slice.h"
+#include "marks_int.h"
 
 enum {
     CHAR_TOKEN = 1,     /* token */
@@ -36,7 +34,9 @@ static inline bool char_is(char byte, unsigned class)
  * it that CR and LF inside a header value are part of a fold. */
 static inline bool char_is_lws(char byte)
 {
-    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+    const uint64_t white = 1ull << ' ' | 1ull << '\t' | 1ull << '\r' | 1ull << '\n';
+
+    return (unsigned char)byte <= ' ' && (white >> byte & 1) != 0;
 }
 
 static inline bool char_is_digit(char byte)
@@ -56,6 +56,17 @@ static inline const char *chars_span(const char *at, const char *end, unsigned c
     return at;
 }
 
+/* Without regard to case, against letters in lower case. */
+static inline bool chars_equal_letters(struct slice text, struct slice letters)
+{
+    if (text.length != letters.length)
+        return false;
+    for (size_t i = 0; i < text.length; i++)
+        if ((text.data[i] | 0x20) != letters.data[i])
+            return false;
+    return true;
+}
+
 static inline const char *chars_skip_lws(const char *at, const char *end)
 {
     while (at < end && char_is_lws(*at))
@@ -63,58 +74,80 @@ static inline const char *chars_skip_lws(const char *at, const char *end)
     return at;
 }
 
-/* The first of two bytes, or `end`. Inline and 16 bytes at a step, because lines and names are so
+/*
+ * Where a function takes a `limit`, bytes up to it may be looked at, though only those before `end`
+ * count: within a message this saves the byte-wise search at the end of each value.
+ */
+
+/* The first of two bytes, or `end`. Inline and a block at a step, because lines and names are so
  * short that a call of memchr() costs more than the search. */
-static inline const char *chars_find_either(const char *at, const char *end, char a, char b)
+static inline const char *chars_find_either(const char *at, const char *end, const char *limit,
+                                            char a, char b)
 {
-#ifdef __SSE2__
-    const __m128i wide_a = _mm_set1_epi8(a);
-    const __m128i wide_b = _mm_set1_epi8(b);
+    for (; limit - at >= MARKS_SPAN && at < end; at += MARKS_SPAN) {
+        unsigned found = marks_either(at, a, b);
 
-    for (; end - at >= 16; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-        unsigned found = (unsigned)_mm_movemask_epi8(
-            _mm_or_si128(_mm_cmpeq_epi8(bytes, wide_a), _mm_cmpeq_epi8(bytes, wide_b)));
-
-        if (found != 0)
-            return at + __builtin_ctz(found);
+        if (found != 0) {
+            at += __builtin_ctz(found);
+            return at < end ? at : end;
+        }
     }
-#endif
     while (at < end && *at != a && *at != b)
         at++;
-    return at;
+    return at < end ? at : end;
 }
 
-/* chars_span() of CHAR_URI_ANY, which is visible ASCII but '"' '<' '>' '\\'. */
-static inline const char *chars_span_uri(const char *at, const char *end)
+/* chars_span() of visible ASCII. */
+static inline const char *chars_span_visible(const char *at, const char *end, const char *limit)
 {
-#ifdef __SSE2__
-    for (; end - at >= 16; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-        /* Signed, so that bytes from 0x80 on are below the space. */
-        __m128i good = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(' ')),
-                                     _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x7f)));
-        __m128i bad = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                                                _mm_cmpeq_epi8(bytes, _mm_set1_epi8('<'))),
-                                   _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('>')),
-                                                _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
-        unsigned stop = (unsigned)_mm_movemask_epi8(_mm_andnot_si128(bad, good)) ^ 0xffffu;
+    for (; limit - at >= MARKS_SPAN && at < end; at += MARKS_SPAN) {
+        unsigned stop = marks_invisible(at);
 
-        if (stop != 0)
-            return at + __builtin_ctz(stop);
+        if (stop != 0) {
+            at += __builtin_ctz(stop);
+            return at < end ? at : end;
+        }
     }
-#endif
-    return chars_span(at, end, CHAR_URI_ANY);
+    while (at<end && * at> ' ' && *at < 0x7f)
+        at++;
+    return at < end ? at : end;
+}
+
+/* chars_span() of CHAR_URI_ANY. */
+static inline const char *chars_span_uri(const char *at, const char *end, const char *limit)
+{
+    for (; limit - at >= MARKS_SPAN && at < end; at += MARKS_SPAN) {
+        unsigned stop = marks_beyond_uri(at);
+
+        if (stop != 0) {
+            at += __builtin_ctz(stop);
+            return at < end ? at : end;
+        }
+    }
+    return at < end ? chars_span(at, end, CHAR_URI_ANY) : end;
+}
+
+/* chars_span() of a class that holds letters, digits, '-', '.' and '_' (all but CHAR_TEL do), which
+ * make up most of any run: those are passed a block at a time, others one by one. */
+static inline const char *chars_span_words(const char *at, const char *end, const char *limit,
+                                           unsigned class)
+{
+    while (at < end && char_is(*at, class)) {
+        at++;
+        if (limit - at >= MARKS_SPAN)
+            at += __builtin_ctz(marks_beyond_word(at) | 1u << MARKS_SPAN);
+    }
+    return at < end ? at : end;
 }
 
 /* Like chars_span(), with %HH taken as one character; stops at a '%' that starts no escape. */
 const char *smsg_chars_span_escaped(const char *at, const char *end, unsigned class);
 
 /* From the opening quote to behind the closing one, or NULL. Any byte may stand inside. */
-const char *smsg_chars_span_quoted(const char *at, const char *end);
+const char *smsg_chars_span_quoted(const char *at, const char *end, const char *limit);
 
 /* "host", "1.2.3.4" or "[v6]"; *host is without brackets. Behind it, or NULL when there is none. */
-const char *smsg_chars_host(const char *at, const char *end, struct slice *host);
+const char *smsg_chars_host(const char *at, const char *end, const char *limit, struct slice *host);
 
 /* 1..65535 in decimal. Behind it, or NULL. */
 const char *smsg_chars_port(const char *at, const char *end, uint16_t *port);
@@ -128,6 +161,7 @@ struct smsg_param_view {
  * Takes the next ";name[=value]" of header parameters, strictly. 1 when there was one, 0 at the
  * end, ERROR_MALFORMED for anything else, an empty parameter included.
  */
-int smsg_chars_param(const char **at, const char *end, struct smsg_param_view *param);
+int smsg_chars_param(const char **at, const char *end, const char *limit,
+                     struct smsg_param_view *param);
 
 #endif

@@ -2,6 +2,7 @@
 #include "scan_int.h"
 
 #include "chars_int.h"
+#include "names_int.h"
 
 enum {
     NO_INDEX = 0xff,
@@ -53,46 +54,68 @@ static void reset(struct smsg *message, struct slice bytes)
     message->content_length = -1;
 }
 
-/* A line that was read well becomes a header. */
-static void add_header(struct smsg *message, uint8_t *last, const char *line, const char *past,
-                       const struct line_name *name)
+/* The id of the name that ends at `past`, in *id. False: no name, or too long for its field. */
+static bool read_name(const struct line_reader *reader, const char *line, const char *past,
+                      enum smsg_header_id *id)
 {
-    const char *base = message->bytes.data;
-    struct smsg_header *header;
-    uint8_t index = (uint8_t)message->header_count;
+    if (past == line || past - line > UINT16_MAX)
+        return false;
+    *id = name_id(line, (size_t)(past - line), (size_t)(reader->end - line));
+    return *id != SMSG_HEADER_OTHER || chars_span(line, past, CHAR_TOKEN) == past;
+}
 
-    if (message->header_count == SMSG_HEADER_LIMIT) {
+/* A line of the message becomes a header, when it is well-formed. `last` has the index of the last
+ * header of each id. */
+static void add_header(struct smsg *message, const struct line_reader *reader, uint8_t *last,
+                       struct slice line)
+{
+    const char *base = message->bytes.data, *past = slice_past(line);
+    const char *colon = line_colon(reader, line.data, past), *name_past, *value, *value_end;
+    unsigned index = message->header_count;
+    enum smsg_header_id id;
+
+    if (colon == NULL)
+        goto malformed;
+    name_past = line_name_past(line.data, colon);
+    if (!read_name(reader, line.data, name_past, &id))
+        goto malformed;
+    if (index == SMSG_HEADER_LIMIT) {
         note(message, SMSG_BAD_TOO_MANY_HEADERS);
         return;
     }
-    header = &message->headers[message->header_count++];
-    header->start = (uint32_t)(line - base);
-    header->end = (uint32_t)(past - base);
-    while (past > name->colon && char_is_lws(past[-1]))
-        past--;
-    line = chars_skip_lws(name->colon, past);
-    header->value = (uint32_t)(line - base);
-    header->value_end = (uint32_t)(past - base);
-    header->name_length = (uint16_t)(name->past - base - header->start);
-    header->id = (uint8_t)name->id;
-    header->same_name_next = NO_INDEX;
-    if (last[name->id] == NO_INDEX)
-        message->first[name->id] = index;
+    /* At the latest the colon is no white space. */
+    for (value_end = past - 1; char_is_lws(value_end[-1]);)
+        value_end--;
+    value = chars_skip_lws(colon + 1, value_end);
+    message->headers[index] = (struct smsg_header){
+        .start = (uint32_t)(line.data - base),
+        .end = (uint32_t)(past - base),
+        .value = (uint32_t)(value - base),
+        .value_end = (uint32_t)(value_end - base),
+        .name_length = (uint16_t)(name_past - line.data),
+        .id = (uint8_t)id,
+        .same_name_next = NO_INDEX,
+    };
+    message->header_count = (uint16_t)(index + 1);
+    if (last[id] == NO_INDEX)
+        message->first[id] = (uint8_t)index;
     else
-        message->headers[last[name->id]].same_name_next = index;
-    last[name->id] = index;
+        message->headers[last[id]].same_name_next = (uint8_t)index;
+    last[id] = (uint8_t)index;
+    return;
+
+malformed:
+    note(message, SMSG_BAD_HEADER_SYNTAX);
 }
 
 /* All header lines from `at` on; sets headers_end. Behind the empty line, or NULL without one. */
-static const char *scan_headers(struct smsg *message, const char *at)
+static const char *scan_headers(struct smsg *message, struct line_reader *reader, const char *at)
 {
-    const char *end = slice_past(message->bytes);
     uint8_t last[SMSG_HEADER_COUNT];
 
     memset(last, NO_INDEX, sizeof last);
-    while (at < end) {
-        struct line_name name;
-        unsigned empty = line_empty(at, end);
+    while (at < reader->end) {
+        unsigned empty = line_empty(at, reader->end);
         const char *past;
         enum line_end how;
 
@@ -100,15 +123,13 @@ static const char *scan_headers(struct smsg *message, const char *at)
             message->headers_end = (uint32_t)(at - message->bytes.data);
             return at + empty;
         }
-        how = line_header(at, end, &past);
+        how = line_header(reader, &past);
         if (how == LINE_UNTERMINATED) {
             note(message, SMSG_BAD_TRUNCATED);
             break;
         }
-        /* A name longer than its field is no name of anything. */
-        if (how == LINE_COMPLETE && smsg_line_name(at, past, end, &name) &&
-            name.past - at <= UINT16_MAX)
-            add_header(message, last, at, past, &name);
+        if (how == LINE_COMPLETE)
+            add_header(message, reader, last, slice_between(at, past));
         else
             note(message, SMSG_BAD_HEADER_SYNTAX);
         at = past;
@@ -147,6 +168,7 @@ static int result(const struct smsg *message)
 
 int smsg_scan(struct smsg *message, struct slice bytes)
 {
+    struct line_reader reader;
     const char *at, *past, *body;
     enum line_end how;
 
@@ -157,7 +179,8 @@ int smsg_scan(struct smsg *message, struct slice bytes)
     }
     at = line_skip_empty(bytes.data, slice_past(bytes));
     message->bytes = slice_between(at, slice_past(bytes));
-    how = line_physical(at, slice_past(bytes), &past);
+    smsg_line_begin(&reader, at, slice_past(bytes));
+    how = smsg_line_physical(&reader, &past);
     if (how == LINE_UNTERMINATED || message->bytes.length > UINT32_MAX) {
         note(message, SMSG_BAD_NOT_SIP);
         return result(message);
@@ -167,7 +190,7 @@ int smsg_scan(struct smsg *message, struct slice bytes)
         return result(message);
     if (how == LINE_BARE_CR)
         note(message, SMSG_BAD_START_LINE);
-    body = scan_headers(message, past);
+    body = scan_headers(message, &reader, past);
     note(message, smsg_scan_fields(message));
     cut_body(message, body);
     if (message->is_request)
@@ -180,19 +203,28 @@ int smsg_scan(struct smsg *message, struct slice bytes)
 
 struct slice smsg_peek_call_id(struct slice bytes)
 {
+    struct line_reader reader;
     const char *at, *past, *end;
 
     if (bytes.length == 0)
         return slice_make(NULL, 0);
     end = slice_past(bytes);
     at = line_skip_empty(bytes.data, end);
-    (void)line_physical(at, end, &at);
+    if (at == end)
+        return slice_make(NULL, 0);
+    smsg_line_begin(&reader, at, end);
+    (void)smsg_line_physical(&reader, &at);
     for (; at < end && line_empty(at, end) == 0; at = past) {
-        struct line_name name;
+        enum line_end how = line_header(&reader, &past);
+        char first = *at | 0x20;
+        const char *colon;
 
-        if (line_header(at, end, &past) == LINE_COMPLETE && smsg_line_name(at, past, end, &name) &&
-            name.id == SMSG_HEADER_CALL_ID)
-            return slice_trim(slice_between(name.colon, past));
+        if ((first != 'c' && first != 'i') || how != LINE_COMPLETE)
+            continue;
+        colon = line_colon(&reader, at, past);
+        if (colon != NULL &&
+            smsg_header_id(slice_between(at, line_name_past(at, colon))) == SMSG_HEADER_CALL_ID)
+            return slice_trim(slice_between(colon + 1, past));
     }
     return slice_make(NULL, 0);
 }

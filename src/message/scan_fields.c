@@ -12,12 +12,21 @@ enum {
 
 static const struct slice sip_version = SLICE_LITERAL("SIP/2.0");
 
-/* "SIP/" 1*DIGIT "." 1*DIGIT, the name without regard to case (section 7.1). */
+/* "SIP/", the name without regard to case (section 7.1). */
+static bool starts_version(struct slice text)
+{
+    return text.length >= 4 && text.data[3] == '/' &&
+           chars_equal_letters(slice_first(text, 3), SLICE("sip"));
+}
+
+/* "SIP/" 1*DIGIT "." 1*DIGIT */
 static bool is_version(struct slice text)
 {
     const char *at, *end, *dot;
 
-    if (!slice_starts_with_nocase(text, SLICE("SIP/")))
+    if (slice_equal(text, sip_version))
+        return true;
+    if (!starts_version(text))
         return false;
     end = slice_past(text);
     for (at = dot = text.data + 4; dot < end && char_is_digit(*dot);)
@@ -62,6 +71,8 @@ static size_t last_word(struct slice line)
 {
     size_t at = line.length;
 
+    if (at > 8 && memcmp(line.data + at - 8, " SIP/2.0", 8) == 0)
+        return at - 7;
     while (at > 0 && char_is_lws(line.data[at - 1]))
         at--;
     while (at > 0 && !char_is_lws(line.data[at - 1]))
@@ -78,7 +89,7 @@ static enum smsg_bad scan_request_line(struct smsg *message, struct slice line)
     struct slice version = slice_trim(slice_from(line, last));
     struct slice uri;
 
-    if (!slice_starts_with_nocase(version, SLICE("SIP/")))
+    if (!starts_version(version))
         return SMSG_BAD_NOT_SIP;
     message->is_request = true;
     message->method_text = slice_first(line, space);
@@ -99,7 +110,7 @@ enum smsg_bad smsg_scan_start_line(struct smsg *message, struct slice line)
     line.length--;
     if (line.length > 0 && line.data[line.length - 1] == '\r')
         line.length--;
-    if (slice_starts_with_nocase(line, SLICE("SIP/")))
+    if (starts_version(line))
         return scan_status_line(message, line);
     return scan_request_line(message, line);
 }
@@ -108,16 +119,13 @@ enum smsg_bad smsg_scan_start_line(struct smsg *message, struct slice line)
  * allowed in a Request-URI (section 19.1.1, table 1). */
 enum smsg_bad smsg_scan_request_uri(const struct smsg *message)
 {
-    static const struct slice routable[] = {SLICE_LITERAL("sip"), SLICE_LITERAL("sips"),
-                                            SLICE_LITERAL("tel"), SLICE_LITERAL("urn")};
     struct smsg_uri uri;
+    bool known;
 
-    if (smsg_uri_parse(message->request_uri, &uri) != 0 || uri.headers.length > 0)
+    if (smsg_uri_read(message->request_uri, slice_past(message->bytes), &uri, &known) != 0 ||
+        uri.headers.length > 0)
         return SMSG_BAD_REQUEST_URI;
-    for (size_t i = 0; i < sizeof routable / sizeof routable[0]; i++)
-        if (slice_equal_nocase(uri.scheme, routable[i]))
-            return SMSG_BAD_NONE;
-    return SMSG_BAD_URI_SCHEME;
+    return known ? SMSG_BAD_NONE : SMSG_BAD_URI_SCHEME;
 }
 
 /* A decimal from *at on, within the limit. */
@@ -147,11 +155,12 @@ static enum smsg_bad scan_via(struct smsg *message, struct slice line)
 
     if (memchr(line.data, ',', line.length) != NULL && !smsg_next_value(&line, &value))
         return SMSG_BAD_VIA;
-    return smsg_via_parse(value, &message->via) == 0 ? SMSG_BAD_NONE : SMSG_BAD_VIA;
+    return smsg_via_read(value, slice_past(message->bytes), &message->via) == 0 ? SMSG_BAD_NONE
+                                                                                : SMSG_BAD_VIA;
 }
 
 /* Two tags would let two readers see two dialogs. */
-static int scan_party(struct slice value, struct smsg_party *party)
+static int scan_party(struct slice value, const char *limit, struct smsg_party *party)
 {
     struct smsg_address address;
     struct smsg_param_view param;
@@ -159,12 +168,12 @@ static int scan_party(struct slice value, struct smsg_party *party)
     const char *at;
     int more;
 
-    if (smsg_address_parse(value, &address) != 0 ||
+    if (smsg_address_read(value, limit, &address) != 0 ||
         memchr(address.uri.data, ':', address.uri.length) == NULL)
         return ERROR_MALFORMED;
     at = address.params.data;
-    while ((more = smsg_chars_param(&at, slice_past(address.params), &param)) > 0) {
-        if (!slice_equal_nocase(param.name, SLICE("tag")))
+    while ((more = smsg_chars_param(&at, slice_past(address.params), limit, &param)) > 0) {
+        if (!chars_equal_letters(param.name, SLICE("tag")))
             continue;
         if (tag.data != NULL || param.value.length == 0 || param.value.data[0] == '"')
             return ERROR_MALFORMED;
@@ -178,22 +187,23 @@ static int scan_party(struct slice value, struct smsg_party *party)
 
 static enum smsg_bad scan_from(struct smsg *message, struct slice value)
 {
-    return scan_party(value, &message->from) == 0 ? SMSG_BAD_NONE : SMSG_BAD_FROM;
+    return scan_party(value, slice_past(message->bytes), &message->from) == 0 ? SMSG_BAD_NONE
+                                                                              : SMSG_BAD_FROM;
 }
 
 static enum smsg_bad scan_to(struct smsg *message, struct slice value)
 {
-    return scan_party(value, &message->to) == 0 ? SMSG_BAD_NONE : SMSG_BAD_TO;
+    return scan_party(value, slice_past(message->bytes), &message->to) == 0 ? SMSG_BAD_NONE
+                                                                            : SMSG_BAD_TO;
 }
 
 /* Wider than callid = word [ "@" word ]: any visible ASCII, as base64 with '=' is common. */
 static enum smsg_bad scan_call_id(struct smsg *message, struct slice value)
 {
-    if (value.length == 0)
+    const char *end = slice_past(value);
+
+    if (value.length == 0 || chars_span_visible(value.data, end, slice_past(message->bytes)) != end)
         return SMSG_BAD_CALL_ID;
-    for (size_t i = 0; i < value.length; i++)
-        if (value.data[i] <= ' ' || value.data[i] >= 0x7f)
-            return SMSG_BAD_CALL_ID;
     message->call_id = value;
     return SMSG_BAD_NONE;
 }
@@ -278,17 +288,23 @@ static const enum smsg_header_id counted_ids[] = {
     SMSG_HEADER_IDENTITY, SMSG_HEADER_CALL_INFO, SMSG_HEADER_HISTORY_INFO,
 };
 
+/* A value and its comma or line take two bytes at least. */
+static inline bool may_have_too_many_values(const struct smsg *message, enum smsg_header_id id)
+{
+    const struct smsg_header *header;
+    size_t bytes = 0;
+
+    for (header = smsg_first(message, id); header != NULL; header = smsg_next(message, header))
+        bytes += header->value_end - header->value + 1;
+    return bytes / 2 > SMSG_VALUE_LIMIT;
+}
+
 static bool has_too_many_values(const struct smsg *message, enum smsg_header_id id)
 {
     const struct smsg_header *header;
-    size_t bytes = 0, count = 0;
+    size_t count = 0;
     struct slice rest, value;
 
-    /* A value and its comma or line take two bytes at least. */
-    for (header = smsg_first(message, id); header != NULL; header = smsg_next(message, header))
-        bytes += header->value_end - header->value + 1;
-    if (bytes / 2 <= SMSG_VALUE_LIMIT)
-        return false;
     for (header = smsg_first(message, id); header != NULL; header = smsg_next(message, header)) {
         rest = smsg_value(message, header);
         if (memchr(rest.data, ',', rest.length) == NULL)
@@ -328,7 +344,8 @@ enum smsg_bad smsg_scan_fields(struct smsg *message)
             first = bad;
     }
     for (size_t i = 0; i < sizeof counted_ids / sizeof counted_ids[0]; i++)
-        if (first == SMSG_BAD_NONE && has_too_many_values(message, counted_ids[i]))
+        if (may_have_too_many_values(message, counted_ids[i]) && first == SMSG_BAD_NONE &&
+            has_too_many_values(message, counted_ids[i]))
             first = SMSG_BAD_TOO_MANY_VALUES;
     return first;
 }

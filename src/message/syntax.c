@@ -2,6 +2,7 @@
 #include "message/syntax.h"
 
 #include "chars_int.h"
+#include "scan_int.h"
 
 /* Behind the ')' that closes the comment, nested ones and quoted pairs respected. */
 static const char *span_comment(const char *at, const char *end)
@@ -28,7 +29,7 @@ static const char *span_unit(const char *first, const char *at, const char *end)
 
     switch (*at) {
     case '"':
-        return smsg_chars_span_quoted(at, end);
+        return smsg_chars_span_quoted(at, end, end);
     case '<':
         close = memchr(at, '>', (size_t)(end - at));
         return close != NULL ? close + 1 : NULL;
@@ -61,9 +62,10 @@ bool smsg_next_value(struct slice *rest, struct slice *value)
 }
 
 /* `at` is behind the display name, at '<'. */
-static int parse_bracketed(const char *at, const char *end, struct smsg_address *address)
+static int parse_bracketed(const char *at, const char *end, const char *limit,
+                           struct smsg_address *address)
 {
-    const char *past = chars_span_uri(at + 1, end);
+    const char *past = chars_span_uri(at + 1, end, limit);
 
     if (past == at + 1 || past == end || *past != '>')
         return ERROR_MALFORMED;
@@ -96,30 +98,35 @@ static int parse_bare(const char *first, const char *end, struct smsg_address *a
 
 int smsg_address_parse(struct slice value, struct smsg_address *address)
 {
+    value = slice_trim(value);
+    return smsg_address_read(value, slice_past(value), address);
+}
+
+int smsg_address_read(struct slice value, const char *limit, struct smsg_address *address)
+{
     const char *first, *end, *past, *at;
 
     memset(address, 0, sizeof *address);
     if (value.length == 0)
         return ERROR_MALFORMED;
-    value = slice_trim(value);
     first = value.data;
     end = slice_past(value);
-    if (value.length > 0 && *first == '"') {
-        past = smsg_chars_span_quoted(first, end);
+    if (*first == '"') {
+        past = smsg_chars_span_quoted(first, end, limit);
         if (past == NULL)
             return ERROR_MALFORMED;
         at = chars_skip_lws(past, end);
         if (at == end || *at != '<')
             return ERROR_MALFORMED;
         address->display = slice_between(first, past);
-        return parse_bracketed(at, end, address);
+        return parse_bracketed(at, end, limit, address);
     }
-    at = chars_span(first, end, CHAR_DISPLAY);
+    at = chars_span_words(first, end, limit, CHAR_DISPLAY);
     if (at == end || *at != '<')
         return parse_bare(first, end, address);
     if (at > first)
         address->display = slice_trim(slice_between(first, at));
-    return parse_bracketed(at, end, address);
+    return parse_bracketed(at, end, limit, address);
 }
 
 bool smsg_param(struct slice params, const char *name, struct slice *value, struct slice *whole)
@@ -140,7 +147,8 @@ bool smsg_param(struct slice params, const char *name, struct slice *value, stru
             *value = slice_make(NULL, 0);
             if (next < end && *next == '=') {
                 first = chars_skip_lws(next + 1, end);
-                past = first < end && *first == '"' ? smsg_chars_span_quoted(first, end) : first;
+                past =
+                    first < end && *first == '"' ? smsg_chars_span_quoted(first, end, end) : first;
                 if (past == NULL)
                     past = end;
                 while (past < end && *past != ';' && !char_is_lws(*past))
@@ -152,7 +160,7 @@ bool smsg_param(struct slice params, const char *name, struct slice *value, stru
             return true;
         }
         for (at = next; at != NULL && at < end && *at != ';';)
-            at = *at == '"' ? smsg_chars_span_quoted(at, end) : at + 1;
+            at = *at == '"' ? smsg_chars_span_quoted(at, end, end) : at + 1;
         if (at == NULL)
             return false;
     }

@@ -2,7 +2,7 @@
 #include <stddef.h>
 
 #include "chars_int.h"
-#include "message/scan.h"
+#include "scan_int.h"
 
 /* sent-protocol = "SIP" SLASH "2.0" SLASH transport, white space allowed around each slash. Behind
  * the second slash, or NULL. */
@@ -44,7 +44,7 @@ static int set_param(struct smsg_via *via, const struct smsg_param_view *param)
         const struct param_row *row = &param_rows[i];
         struct slice *field;
 
-        if (param->name.length != row->name.length || !slice_equal_nocase(param->name, row->name))
+        if (!chars_equal_letters(param->name, row->name))
             continue;
         field = (struct slice *)(void *)((char *)via + row->offset);
         if (field->data != NULL ||
@@ -65,6 +65,12 @@ static int set_param(struct smsg_via *via, const struct smsg_param_view *param)
 
 int smsg_via_parse(struct slice value, struct smsg_via *via)
 {
+    value = slice_trim(value);
+    return smsg_via_read(value, slice_past(value), via);
+}
+
+int smsg_via_read(struct slice value, const char *limit, struct smsg_via *via)
+{
     struct smsg_param_view param;
     const char *at, *end, *past;
     int more;
@@ -72,7 +78,6 @@ int smsg_via_parse(struct slice value, struct smsg_via *via)
     memset(via, 0, sizeof *via);
     if (value.length == 0)
         return ERROR_MALFORMED;
-    value = slice_trim(value);
     end = slice_past(value);
     at = skip_protocol(value.data, end);
     if (at == NULL)
@@ -82,7 +87,7 @@ int smsg_via_parse(struct slice value, struct smsg_via *via)
     at = chars_skip_lws(past, end);
     if (via->transport.length == 0 || at == past)
         goto malformed;
-    at = smsg_chars_host(at, end, &via->host);
+    at = smsg_chars_host(at, end, limit, &via->host);
     if (at == NULL)
         goto malformed;
     past = chars_skip_lws(at, end);
@@ -91,7 +96,7 @@ int smsg_via_parse(struct slice value, struct smsg_via *via)
         if (at == NULL)
             goto malformed;
     }
-    while ((more = smsg_chars_param(&at, end, &param)) > 0)
+    while ((more = smsg_chars_param(&at, end, limit, &param)) > 0)
         if (set_param(via, &param) != 0)
             goto malformed;
     if (more < 0)
