@@ -73,5 +73,7 @@ int main(void)
     conf_section_describe(&rule_file_section, CONF_REFERENCE_MARKDOWN, stdout);
     printf("\n## `lists`: each by its name\n");
     conf_section_describe(&rule_list_section, CONF_REFERENCE_MARKDOWN, stdout);
+    printf("\n## `tables`: each by its name\n");
+    conf_section_describe(&rule_table_section, CONF_REFERENCE_MARKDOWN, stdout);
     return EXIT_SUCCESS;
 }

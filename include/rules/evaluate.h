@@ -9,6 +9,7 @@
 #ifndef RINGFENCE_RULES_EVALUATE_H
 #define RINGFENCE_RULES_EVALUATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,6 +42,12 @@ struct rule_inputs {
     bool (*fetch_header)(void *context, struct slice name, struct rule_value *value);
     /* Under overload: every regular expression is unknown. */
     bool skip_regex;
+    /* Of the call: a keyed hash of what stays the same when it is judged again, its Call-ID,
+     * chooses whether it is within the roll-out of a rule. */
+    uint64_t call_hash;
+    /* One for each rule; a rule whose flag is set is in shadow, whatever its mode, so that whoever
+     * enforces calls can demote it while others evaluate. Read relaxed. NULL: none is. */
+    const atomic_uchar *demoted;
 };
 
 /* X(name, word): what became of one rule. */
@@ -108,9 +115,25 @@ void rule_set_evaluate(const struct rule_set *set, struct rule_scratch *scratch,
                        const struct rule_inputs *inputs, uint64_t wall_us,
                        const struct rule_trace *trace, struct rule_outcome *outcome);
 
-/* One rule by itself, whatever its mode and dates: true, false or unknown. */
+/* How a scorecard came to its points: one feature of it, in the card's order. */
+struct rule_card_part {
+    const char *feature; /* as it is written; "" for the intercept, which comes first */
+    struct rule_value value;
+    int32_t bin; /* RULE_NONE: unknown, or in none of them */
+    int points;
+};
+
+/* For `explain`, after rule_set_evaluate() with the same inputs; nothing for a rule that is no
+ * scorecard. */
+void rule_set_card_parts(const struct rule_set *set, struct rule_scratch *scratch,
+                         const struct rule_inputs *inputs, size_t rule,
+                         void (*visit)(void *context, const struct rule_card_part *part),
+                         void *context);
+
+/* One rule by itself, whatever its mode and dates: true, false or unknown. Of a scorecard: whether
+ * it applies; *points then is what it comes to, as the score of a rule that fires. */
 enum rule_result rule_set_test_rule(const struct rule_set *set, struct rule_scratch *scratch,
-                                    const struct rule_inputs *inputs, size_t rule);
+                                    const struct rule_inputs *inputs, size_t rule, int *points);
 
 const char *rule_result_name(enum rule_result result);
 

@@ -33,24 +33,43 @@ enum rule_mode {
         RULE_MODE_COUNT
 };
 
-enum { RULE_NONE = -1, RULE_SCORE_MAX = 100 };
+enum { RULE_NONE = -1, RULE_SCORE_MAX = 100, RULE_ROLLOUT_ALL = 10000 };
 
-/* Texts belong to the set; those that a file leaves out are "". */
+/* `calls` calls in a period; 0: no limit. */
+struct rule_budget {
+    uint32_t calls;
+    uint64_t period_us;
+};
+
+/* Of a rule or a scorecard. Texts belong to the set; those that a file leaves out are "". */
 struct rule_info {
     const char *id; /* the rule's identity across reloads */
     const char *title_en;
     const char *title_zh;
     const char *type; /* scam type */
     const char *when; /* the condition as it was written */
+    const char *unless;
+    const char *group; /* whose conditions it must meet too */
     const char *owner;
     const char *ticket;
-    int score; /* -100..100 */
+    bool is_card;
+    int score; /* -100..100; a card's points are reckoned for each call */
     enum rule_mode mode;
     int64_t starts_us;  /* applies from this wall time on; INT64_MIN: always has */
     int64_t expires_us; /* the first wall time at which it applies no more; INT64_MAX: never */
+    /* Enforced for so many in RULE_ROLLOUT_ALL calls; for the others it is in shadow. */
+    uint32_t rollout;
+    struct rule_budget budget;        /* of calls blocked; who enforces calls sees to it */
     const struct rule_action *action; /* NULL unless the rule itself demands one */
     struct rule_place place;          /* of its id */
     uint32_t test_count;
+};
+
+/* How many of a trunk's calls lists and reputation may block. */
+struct rule_trunk_budget {
+    const char *trunk; /* "*": each trunk without a budget of its own */
+    struct rule_budget blocks;
+    struct rule_place place; /* of the trunk's name; that it exists is for the caller to check */
 };
 
 /* The highest threshold that the score reaches decides. */
@@ -91,6 +110,12 @@ int rule_set_find(const struct rule_set *set, struct slice id);
 size_t rule_set_step_count(const struct rule_set *set);
 const struct rule_step *rule_set_step(const struct rule_set *set, size_t index);
 
+size_t rule_set_budget_count(const struct rule_set *set);
+const struct rule_trunk_budget *rule_set_budget(const struct rule_set *set, size_t index);
+/* The budget of a trunk, by its name or "*"; NULL when there is none. */
+const struct rule_trunk_budget *rule_set_find_budget(const struct rule_set *set,
+                                                     struct slice trunk);
+
 /* Twelve hexadecimal digits over the contents of all rule and list files. */
 const char *rule_set_version(const struct rule_set *set);
 
@@ -118,6 +143,9 @@ struct rule_test_result {
  */
 int rule_set_run_tests(const struct rule_set *set, rule_derive_fn *derive, void *context,
                        struct conf_report *report, struct rule_test_result *result) MUST_CHECK;
+
+/* Warns of rules that have expired at this wall time. */
+void rule_set_review(const struct rule_set *set, uint64_t wall_us, struct conf_report *report);
 
 const char *rule_mode_name(enum rule_mode mode);
 

@@ -28,7 +28,8 @@
     X(RULE_SET, "set", set, "several texts")                                       \
     X(RULE_DURATION, "duration", integer, "a length of time: 30s, 5m, 4h")         \
     X(RULE_RATIO, "ratio", ratio, "a share: 20% or 0.2")                           \
-    X(RULE_TIME, "time", integer, "a point in time: 2027-06-30")
+    X(RULE_TIME, "time", integer, "a point in time: 2027-06-30")                   \
+    X(RULE_ADDRESS, "address", address, "an IPv4 or IPv6 address: \"10.0.0.1\"")
 
 enum rule_type {
 #define RULE_TYPE_ROW(name, word, member, description) name,
@@ -42,6 +43,11 @@ struct rule_text_set {
     size_t count;
 };
 
+/* In network order; IPv4 stands behind ::ffff: (RFC 4291 section 2.5.5.2). */
+struct rule_address {
+    uint8_t bytes[16];
+};
+
 /* Texts are borrowed: they must live until the evaluation that fetched them has returned. */
 struct rule_value {
     enum rule_type type;
@@ -52,6 +58,7 @@ struct rule_value {
         double ratio;
         struct slice text;
         struct rule_text_set set;
+        struct rule_address address;
     };
 };
 
@@ -96,6 +103,11 @@ static inline struct rule_value rule_duration(int64_t microseconds)
 static inline struct rule_value rule_ratio(double ratio)
 {
     return (struct rule_value){.type = RULE_RATIO, .known = true, .ratio = ratio};
+}
+
+static inline struct rule_value rule_address(struct rule_address address)
+{
+    return (struct rule_value){.type = RULE_ADDRESS, .known = true, .address = address};
 }
 
 static inline struct rule_value rule_time(int64_t wall_us)

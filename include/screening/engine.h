@@ -50,7 +50,9 @@ struct screen_input {
     uint64_t wall_us;
     enum screen_reputation reputation;
     struct rep_finding finding;
-    const struct rule_trace *trace; /* for explain; else NULL */
+    const struct rule_address *source; /* that the request came from; NULL: hypothetical */
+    uint64_t call_hash;                /* keyed hash of the Call-ID, for roll-outs */
+    const struct rule_trace *trace;    /* for explain; else NULL */
 };
 
 /* What was read off the message. */
@@ -101,6 +103,10 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
 const struct screen_facts *screen_engine_facts(const struct screen_engine *engine);
 const struct rule_outcome *screen_engine_outcome(const struct screen_engine *engine);
 const struct smsg_decoded *screen_engine_decoded(const struct screen_engine *engine);
+/* How a scorecard came to its points in the latest judged call; see rule_set_card_parts(). */
+void screen_engine_card_parts(struct screen_engine *engine, size_t rule,
+                              void (*visit)(void *context, const struct rule_card_part *part),
+                              void *context);
 /* The value of a feature of the latest judged call. */
 const struct rule_value *screen_engine_feature(struct screen_engine *engine,
                                                enum screen_feature feature);

@@ -98,6 +98,11 @@
       "never", "message.has_identity", NULL)                                                       \
     X(MESSAGE_HAS_DIVERSION, "message.has_diversion", RULE_FLAG, "a Diversion header is there",    \
       "", "never", "message.has_diversion", NULL)                                                  \
+    X(MESSAGE_SOURCE, "message.source", RULE_ADDRESS, "the address that the request came from",    \
+      "", "the call is hypothetical", "message.source in [\"10.0.0.0/8\", \"2001:db8::/32\"]",     \
+      NULL)                                                                                        \
+    X(TIME_NOW, "time.now", RULE_TIME, "when the call came in", "", "never",                       \
+      "time.now >= 2027-06-30T08:00:00+08:00", NULL)                                               \
     X(TIME_HOUR, "time.hour", RULE_INTEGER, "local hour at which the call came in", "0-23",        \
       "never", "time.hour >= 22 or time.hour < 7", NULL)                                           \
     X(TIME_MINUTE, "time.minute", RULE_INTEGER, "local minute of the hour", "0-59", "never",       \

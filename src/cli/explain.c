@@ -82,6 +82,34 @@ static void print_place(const struct cli_output *output, struct json_object *rul
     cli_print(output, CLI_DIM, slice_of_text(place));
 }
 
+static struct slice feature_value(struct json_object *feature, char *memory, size_t capacity)
+{
+    struct json_object *value = json_object_object_get(feature, "value");
+    if (!ctl_json_boolean(feature, "known", true))
+        return SLICE("unknown");
+    return cli_value_text(value, memory, capacity);
+}
+
+/* How a scorecard came to its points: "+20 message.size = 1400". */
+static void print_parts(const struct cli_output *output, struct json_object *rule)
+{
+    struct json_object *parts = json_object_object_get(rule, "parts");
+    char memory[VALUE_BYTES];
+    size_t count =
+        json_object_is_type(parts, json_type_array) ? json_object_array_length(parts) : 0;
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *part = json_object_array_get_idx(parts, i);
+        const char *name = ctl_json_text(part, "feature");
+        fprintf(output->stream, "        %+4" PRId64 "  ", ctl_json_integer(part, "points", 0));
+        cli_print(output, CLI_PLAIN, slice_of_text(name != NULL ? name : "?"));
+        if (json_object_object_get_ex(part, "known", NULL)) {
+            fputs(" = ", output->stream);
+            cli_print(output, CLI_DIM, feature_value(part, memory, sizeof(memory)));
+        }
+        fputc('\n', output->stream);
+    }
+}
+
 static void print_rule(const struct cli_output *output, struct json_object *rule,
                        enum cli_style style, size_t widest)
 {
@@ -103,6 +131,7 @@ static void print_rule(const struct cli_output *output, struct json_object *rule
         cli_print(output, CLI_DIM, SLICE("  (shadow: not counted)"));
     print_place(output, rule);
     fputc('\n', output->stream);
+    print_parts(output, rule);
 }
 
 static void print_rules_with(const struct cli_output *output, struct json_object *rules, size_t row)
@@ -206,14 +235,6 @@ static void print_verdict(const struct cli_output *output, struct json_object *o
 }
 
 /* ---- features ----------------------------------------------------------------------------- */
-
-static struct slice feature_value(struct json_object *feature, char *memory, size_t capacity)
-{
-    struct json_object *value = json_object_object_get(feature, "value");
-    if (!ctl_json_boolean(feature, "known", true))
-        return SLICE("unknown");
-    return cli_value_text(value, memory, capacity);
-}
 
 static void print_features(const struct cli_output *output, struct json_object *features)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/check.h"
 
+#include "base/clock.h"
 #include "daemon/snapshot.h"
 
 int daemon_check(const char *path, struct conf_report *report, struct daemon_check_result *result)
@@ -12,6 +13,7 @@ int daemon_check(const char *path, struct conf_report *report, struct daemon_che
         const struct rule_set *rules = screen_policy_rules(snapshot->policy);
         struct screen_derivation derivation;
         struct rule_test_result tests = {0, 0};
+        rule_set_review(rules, clock_wall_us(), report);
         screen_derivation_init(&derivation);
         error = rule_set_run_tests(rules, screen_derive, &derivation, report, &tests);
         counted.rules = rule_set_count(rules);

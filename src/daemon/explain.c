@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -130,6 +131,23 @@ static const struct proxy_trunk *choose_trunk(struct daemon_service *service,
 
 /* ---- the answer --------------------------------------------------------------------------- */
 
+static void fill_address(struct stats_json *json, const struct rule_address *address)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    bool is_ipv4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)address->bytes);
+    (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->bytes + (is_ipv4 ? 12 : 0), text,
+                    sizeof(text));
+    stats_json_text(json, "value", text);
+}
+
+static void fill_set(struct stats_json *json, const struct rule_text_set *set)
+{
+    stats_json_begin_array(json, "value");
+    for (size_t i = 0; i < set->count; i++)
+        stats_json_slice(json, NULL, set->texts[i]);
+    stats_json_end_array(json);
+}
+
 static void fill_value(struct stats_json *json, const struct rule_value *value)
 {
     if (!value->known) {
@@ -148,11 +166,16 @@ static void fill_value(struct stats_json *json, const struct rule_value *value)
     case RULE_RATIO:
         stats_json_int(json, "value", (int64_t)(value->ratio * 100));
         break;
+    case RULE_ADDRESS:
+        fill_address(json, &value->address);
+        break;
     case RULE_TEXT:
     case RULE_NUMBER:
+        stats_json_slice(json, "value", value->text);
+        break;
     case RULE_SET:
     case RULE_TYPE_COUNT:
-        stats_json_slice(json, "value", value->text);
+        fill_set(json, &value->set);
         break;
     }
 }
@@ -176,6 +199,30 @@ static void fill_features(struct explanation *explanation, struct stats_json *js
     stats_json_end_array(json);
 }
 
+/* What a rule added, or would add if it fired; what a scorecard came to. */
+static int points_of(const struct explanation *explanation, size_t rule)
+{
+    const struct rule_outcome *outcome = screen_engine_outcome(explanation->service->explainer);
+    for (uint32_t i = 0; i < outcome->fired_count; i++)
+        if (outcome->fired[i].rule == rule)
+            return outcome->fired[i].points;
+    return rule_set_rule(explanation->rules, rule)->score;
+}
+
+static void fill_part(void *context, const struct rule_card_part *part)
+{
+    struct stats_json *json = context;
+    bool is_intercept = part->feature[0] == '\0';
+    stats_json_begin_object(json, NULL);
+    stats_json_text(json, "feature", is_intercept ? "intercept" : part->feature);
+    if (!is_intercept) {
+        fill_value(json, &part->value);
+        stats_json_boolean(json, "known", part->value.known);
+    }
+    stats_json_int(json, "points", part->points);
+    stats_json_end_object(json);
+}
+
 static void fill_rules(const struct explanation *explanation, struct stats_json *json)
 {
     stats_json_begin_array(json, "rules");
@@ -187,12 +234,19 @@ static void fill_rules(const struct explanation *explanation, struct stats_json 
         stats_json_text(json, "title_en", info->title_en);
         stats_json_text(json, "title_zh", info->title_zh);
         stats_json_text(json, "result", rule_result_name(explanation->results[i]));
-        stats_json_int(json, "points", info->score);
+        stats_json_int(json, "points", points_of(explanation, i));
         stats_json_text(json, "type", info->type);
         stats_json_text(json, "mode", rule_mode_name(info->mode));
         stats_json_text(json, "when", info->when);
+        stats_json_text(json, "unless", info->unless);
+        stats_json_text(json, "group", info->group);
         stats_json_text(json, "file", info->place.file);
         stats_json_uint(json, "line", info->place.line);
+        if (info->is_card && explanation->results[i] == RULE_TRUE) {
+            stats_json_begin_array(json, "parts");
+            screen_engine_card_parts(explanation->service->explainer, i, fill_part, json);
+            stats_json_end_array(json);
+        }
         stats_json_end_object(json);
     }
     stats_json_end_array(json);

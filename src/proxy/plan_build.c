@@ -343,8 +343,26 @@ static void check_target(struct builder *b, const struct rule_action *action)
     b->failed = true;
 }
 
+static void check_budget(struct builder *b, const struct rule_trunk_budget *budget)
+{
+    struct slice name = slice_of_text(budget->trunk);
+    if (slice_equal(name, SLICE("*")) || proxy_plan_find_trunk(b->plan, name) != NULL)
+        return;
+    const struct conf_place place = {
+        .file = slice_of_text(budget->place.file),
+        .line = budget->place.line,
+        .column = budget->place.column,
+    };
+    conf_report_add(b->report, CONF_ERROR, &place,
+                    "a budget for \"%s\": no trunk of that name is configured", budget->trunk);
+    conf_report_expect(b->report, "the name of a trunk, or *");
+    b->failed = true;
+}
+
 static void check_rules(struct builder *b, const struct rule_set *rules)
 {
+    for (size_t i = 0; i < rule_set_budget_count(rules); i++)
+        check_budget(b, rule_set_budget(rules, i));
     for (size_t i = 0; i < rule_set_count(rules); i++)
         check_target(b, rule_set_rule(rules, i)->action);
     for (size_t i = 0; i < rule_set_step_count(rules); i++)

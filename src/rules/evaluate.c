@@ -73,11 +73,12 @@ static bool outdoes(const struct rule_action *action, const struct rule_action *
     return other->kind != RULE_ALLOW && action->kind > other->kind;
 }
 
-static void tally_add(struct tally *tally, const struct rule_entry *entry, uint32_t rule)
+static void tally_add(struct tally *tally, const struct rule_entry *entry, uint32_t rule,
+                      int points)
 {
-    tally->points += entry->points;
-    if (entry->has_type && entry->points > tally->best_points) {
-        tally->best_points = entry->points;
+    tally->points += points;
+    if (entry->has_type && points > tally->best_points) {
+        tally->best_points = points;
         tally->type_rule = (int32_t)rule;
     }
     if (entry->action != NULL && outdoes(entry->action, tally->demand)) {
@@ -119,17 +120,45 @@ static void decide(const struct rule_set *set, const struct tally *tally,
     }
 }
 
+/* The same calls stay within a roll-out that grows, and rules draw their calls apart from each
+ * other, since the share is taken of a hash over both. */
+static bool is_rolled_out(const struct evaluation *evaluation, const struct rule_entry *entry,
+                          uint32_t rule)
+{
+    if (entry->rollout >= RULE_ROLLOUT_ALL)
+        return true;
+    const struct slice id = slice_of_text(rule_set_rule(evaluation->set, rule)->id);
+    const struct hash_key key = {{evaluation->inputs->call_hash, UINT64_C(0x726f6c6c6f7574)}};
+    return hash_slice(&key, id) % RULE_ROLLOUT_ALL < entry->rollout;
+}
+
+static bool is_shadowed(const struct evaluation *evaluation, const struct rule_entry *entry,
+                        uint32_t rule)
+{
+    const atomic_uchar *demoted = evaluation->inputs->demoted;
+    return entry->mode == RULE_SHADOW ||
+           (demoted != NULL && atomic_load_explicit(&demoted[rule], memory_order_relaxed) != 0) ||
+           !is_rolled_out(evaluation, entry, rule);
+}
+
+/* A scorecard that comes to no points has nothing to say. */
 static void add_fired(struct evaluation *evaluation, const struct rule_entry *entry, uint32_t rule)
 {
     struct rule_outcome *outcome = evaluation->outcome;
-    bool is_shadow = entry->mode == RULE_SHADOW;
-    tally_add(&evaluation->shadow, entry, rule);
+    int points = entry->points;
+    if (entry->card != NULL)
+        points = rule_card_points(entry->card, &evaluation->set->program, evaluation->inputs,
+                                  evaluation->scratch);
+    if (entry->card != NULL && points == 0)
+        return;
+    bool is_shadow = is_shadowed(evaluation, entry, rule);
+    tally_add(&evaluation->shadow, entry, rule, points);
     if (!is_shadow)
-        tally_add(&evaluation->live, entry, rule);
+        tally_add(&evaluation->live, entry, rule, points);
     outcome->fired_total++;
     if (outcome->fired_count < RULE_FIRED_MAX)
         outcome->fired[outcome->fired_count++] =
-            (struct rule_fired){rule, entry->points, is_shadow};
+            (struct rule_fired){rule, (int16_t)points, is_shadow};
 }
 
 static void clear_marks(struct rule_scratch *scratch)
@@ -212,11 +241,38 @@ void rule_set_evaluate(const struct rule_set *set, struct rule_scratch *scratch,
 }
 
 enum rule_result rule_set_test_rule(const struct rule_set *set, struct rule_scratch *scratch,
-                                    const struct rule_inputs *inputs, size_t rule)
+                                    const struct rule_inputs *inputs, size_t rule, int *points)
 {
-    const struct rule_entry *entries = set->entries.items;
+    const struct rule_entry *entry = (const struct rule_entry *)set->entries.items + rule;
     assert(rule < set->entries.count);
     clear_marks(scratch);
     clear_counts(scratch);
-    return rule_program_run(&set->program, entries[rule].span, inputs, scratch);
+    *points = 0;
+    enum rule_result result = rule_program_run(&set->program, entry->span, inputs, scratch);
+    if (result == RULE_TRUE)
+        *points = entry->card != NULL
+                      ? rule_card_points(entry->card, &set->program, inputs, scratch)
+                      : entry->points;
+    return result;
+}
+
+void rule_set_card_parts(const struct rule_set *set, struct rule_scratch *scratch,
+                         const struct rule_inputs *inputs, size_t rule,
+                         void (*visit)(void *context, const struct rule_card_part *part),
+                         void *context)
+{
+    const struct rule_entry *entry = (const struct rule_entry *)set->entries.items + rule;
+    assert(rule < set->entries.count);
+    if (entry->card == NULL)
+        return;
+    const struct rule_card_part intercept = {.feature = "",
+                                             .value = rule_unknown(RULE_INTEGER),
+                                             .bin = RULE_NONE,
+                                             .points = entry->card->intercept};
+    visit(context, &intercept);
+    for (size_t i = 0; i < entry->card->count; i++) {
+        const struct rule_card_part part =
+            rule_card_part(&entry->card->features[i], &set->program, inputs, scratch);
+        visit(context, &part);
+    }
 }

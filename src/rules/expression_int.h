@@ -2,14 +2,25 @@
 /*
  * expression: a condition as a tree, from its text to its types.
  *
- *     or        = and { "or" and }
- *     and       = not { "and" not }
- *     not       = "not" not | test
- *     test      = value [ relation value
- *               | ["not"] "in" ( list-name | "[" literal { "," literal } "]" )
- *               | ["not"] ( "starts_with" | "contains" ) ( value | "[" literal { "," literal } "]"
- * ) | ["not"] "matches" ( /regex/ | "regex" ) ] value     = term { "or" "else" term } term      =
- * literal | feature | function "(" value-or-text ")" | "(" or ")"
+ *     or         = and { "or" and }
+ *     and        = not { "and" not }
+ *     not        = "not" not | test
+ *     test       = ( value | quantified ) [ relation value | [ "not" ] word-test ]
+ *     word-test  = "in" ( list-name | literals )
+ *                | ( "starts_with" | "contains" ) ( value | literals )
+ *                | "matches" ( /regex/ | "regex" )
+ *     quantified = ( "any" | "all" ) "(" value { "," value } ")"
+ *     value      = product { ( "+" | "-" ) product }
+ *     product    = operand { ( "*" | "/" ) operand }
+ *     operand    = term { "or" "else" term }
+ *     term       = literal | feature | condition | function | "(" or ")"
+ *     function   = "known" "(" or ")" | "lookup" "(" value "," table ")"
+ *                | ( "header" | "has_header" ) "(" text ")"
+ *     literals   = "[" literal { "," literal } "]"
+ *
+ * A quantified test is the "or" (any) or "and" (all) of the same test of each value, and the name
+ * of a condition stands for a copy of it: later stages know neither. The copies of a condition
+ * point into its own text.
  *
  * Chains of and, or, else and lists are children of one node, so depth grows by nesting only.
  */
@@ -22,14 +33,20 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "arithmetic_int.h"
 #include "fault_int.h"
 #include "list_int.h"
+#include "network_int.h"
+#include "table_int.h"
 #include "rules/catalogue.h"
 #include "rules/value.h"
 
 enum {
     RULE_EXPRESSION_MAX = 16 * 1024, /* bytes of text */
-    RULE_NESTING_MAX = 32            /* parentheses, functions and nots within one another */
+    RULE_NESTING_MAX = 32,           /* parentheses, functions and nots within one another */
+    RULE_CHAIN_MAX = 32,             /* signs of arithmetic in a row */
+    RULE_NODES_MAX = 16 * 1024,      /* of one tree, copies included */
+    RULE_DEPTH_MAX = 192             /* levels of one tree, copies included */
 };
 
 enum rule_node_kind {
@@ -48,7 +65,10 @@ enum rule_node_kind {
     RULE_NODE_IN_VALUES,   /* children: subject, then values */
     RULE_NODE_STARTS_WITH, /* the same */
     RULE_NODE_CONTAINS,    /* the same */
-    RULE_NODE_MATCHES      /* one child; value: the pattern; operand: as written; ignore_case */
+    RULE_NODE_MATCHES,     /* one child; value: the pattern; operand: as written; ignore_case */
+    RULE_NODE_ARITHMETIC,  /* two children, sign; then arithmetic */
+    RULE_NODE_LOOKUP,      /* one child; operand: the table's name; then table */
+    RULE_NODE_IN_NETWORKS  /* one child; what an "in" of an address becomes; networks */
 };
 
 /* X(name, sign, token) */
@@ -80,7 +100,22 @@ struct rule_node {
     struct rule_value value;
     struct slice operand; /* within the condition */
     const struct rule_list *list;
+    enum rule_sign sign;
+    uint16_t arithmetic; /* see rule_arithmetic_find() */
+    const struct rule_table *table;
+    const struct rule_networks *networks;
 };
+
+/* Levels that one tree has, the root included. */
+unsigned rule_node_depth(const struct rule_node *node);
+
+/*
+ * A copy of the tree, where `from` (NULL: nothing) and what is below it is replaced by `to`, which
+ * is not copied. *budget goes down by one for each node copied. NULL when memory or the budget (it
+ * is 0 then) is used up.
+ */
+struct rule_node *rule_node_copy(const struct rule_node *node, const struct rule_node *from,
+                                 struct rule_node *to, struct arena *arena, size_t *budget);
 
 /*
  * Parses the text into nodes from the arena; they point into the text. ERROR_CONFIG with the fault
@@ -88,6 +123,11 @@ struct rule_node {
  */
 int rule_expression_parse(struct slice text, struct arena *arena, struct rule_fault *fault,
                           struct rule_node **root) MUST_CHECK;
+
+/* What is wrong with how conditions name one another. */
+struct rule_circle {
+    char text[256];
+};
 
 /* What names stand for. */
 struct rule_names {
@@ -97,14 +137,40 @@ struct rule_names {
     const struct rule_list *(*find_list)(void *context, struct slice name);
     /* The list that was probably meant, or an absent slice. */
     struct slice (*suggest_list)(void *context, struct slice name);
+    /* The networks of the list, NULL when it has none. */
+    const struct rule_networks *(*find_networks)(void *context, struct slice list);
+    /* The table of that name, or NULL. */
+    const struct rule_table *(*find_table)(void *context, struct slice name);
+    struct slice (*suggest_table)(void *context, struct slice name);
+    /*
+     * The checked tree of a condition. ERROR_NOT_FOUND; ERROR_CONFIG when it is wrong itself, which
+     * the report says; ERROR_LIMIT when it leads back to itself, or too far, as *circle says;
+     * -ENOMEM.
+     */
+    int (*find_condition)(void *context, struct slice name, const struct rule_node **root,
+                          struct rule_circle *circle);
+    struct slice (*suggest_condition)(void *context, struct slice name);
+    struct arena *nodes; /* for copies, as long as the tree */
+    struct arena *kept;  /* for networks, as long as the set */
 };
 
 /*
  * Resolves names and derives every node's type; literals take the type that they stand for.
- * ERROR_CONFIG with the fault set. A warning is set when the condition is valid, but hardly what
- * was meant.
+ * ERROR_CONFIG with the fault set, or without it when a condition that it names is to blame, which
+ * has been reported; -ENOMEM. A warning is set when the tree is valid, but hardly what was meant.
  */
+int rule_value_check(struct rule_node *root, struct slice text, const struct rule_names *names,
+                     struct rule_fault *fault, struct rule_fault *warning) MUST_CHECK;
+/* The same for a tree that must be true or false. */
 int rule_expression_check(struct rule_node *root, struct slice text, const struct rule_names *names,
                           struct rule_fault *fault, struct rule_fault *warning) MUST_CHECK;
+
+/*
+ * Finds why a checked condition can never be true, where that can be told. ERROR_CONFIG with the
+ * fault set, or 0; the warning is set when it cannot while a list that it needs is empty.
+ */
+int rule_contradiction_find(const struct rule_node *root, struct slice text,
+                            const struct rule_catalogue *catalogue, struct rule_fault *fault,
+                            struct rule_fault *warning) MUST_CHECK;
 
 #endif

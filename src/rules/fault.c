@@ -2,6 +2,7 @@
 #include "fault_int.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 
 void rule_fault_set(struct rule_fault *fault, struct slice whole, struct slice at,
@@ -10,8 +11,11 @@ void rule_fault_set(struct rule_fault *fault, struct slice whole, struct slice a
     if (fault->set)
         return;
     fault->set = true;
-    fault->offset = (size_t)(at.data - whole.data);
-    fault->length = at.length;
+    /* What a name was expanded to stands elsewhere; the whole text is to blame then. */
+    bool within = (uintptr_t)at.data >= (uintptr_t)whole.data &&
+                  (uintptr_t)at.data <= (uintptr_t)slice_past(whole);
+    fault->offset = within ? (size_t)(at.data - whole.data) : 0;
+    fault->length = within ? at.length : whole.length;
 
     va_list arguments;
     va_start(arguments, format);

@@ -40,8 +40,11 @@ static const struct {
     {SLICE_LITERAL("\xef\xbc\x88"), "use the plain parenthesis: ("},
     {SLICE_LITERAL("\xef\xbc\x89"), "use the plain parenthesis: )"},
     {SLICE_LITERAL("\xef\xbc\x8c"), "use the plain comma: ,"},
+    {SLICE_LITERAL("\xc2\xa0"), "this is a no-break space; write a plain one"},
+    {SLICE_LITERAL("\xe3\x80\x80"), "this is a full-width space; write a plain one"},
     {SLICE_LITERAL("+"), "telephone numbers stand in double quotes: \"+86138...\""},
     {SLICE_LITERAL("/"), "a regular expression stands behind: matches"},
+    {SLICE_LITERAL("%"), "a share is written without a blank: 20%"},
     {SLICE_LITERAL("#"), "a comment belongs behind the value, outside of quotes"},
 };
 
@@ -274,6 +277,21 @@ static void take_regex(struct rule_lexer *lexer)
     }
 }
 
+/* The row of a habit that the text begins with, or -1. */
+static int find_habit(struct slice text)
+{
+    for (size_t i = 0; i < COUNT(habits); i++)
+        if (slice_starts_with(text, habits[i].wrong))
+            return (int)i;
+    return -1;
+}
+
+const char *rule_lexer_habit(struct slice rest)
+{
+    int habit = find_habit(rest);
+    return habit >= 0 ? habits[habit].right : NULL;
+}
+
 static void take_sign(struct rule_lexer *lexer)
 {
     for (size_t i = 0; i < COUNT(signs); i++) {
@@ -283,25 +301,27 @@ static void take_sign(struct rule_lexer *lexer)
         }
     }
     size_t length = character_length(lexer->rest);
-    const char *advice = NULL;
-    for (size_t i = 0; advice == NULL && i < COUNT(habits); i++) {
-        if (slice_starts_with(lexer->rest, habits[i].wrong)) {
-            length = habits[i].wrong.length;
-            advice = habits[i].right;
-        }
-    }
+    int habit = find_habit(lexer->rest);
+    if (habit >= 0)
+        length = habits[habit].wrong.length;
     take(lexer, RULE_TOKEN_FAULT, length);
     struct conf_quote quote;
     rule_fault_set(lexer->fault, lexer->whole, lexer->token.text, "%s has no meaning here",
                    conf_quote(&quote, lexer->token.text));
-    if (advice != NULL)
-        rule_fault_hint(lexer->fault, "%s", advice);
+    if (habit >= 0)
+        rule_fault_hint(lexer->fault, "%s", habits[habit].right);
 }
 
-static bool starts_number(struct slice text)
+static bool ends_value(enum rule_token_kind kind)
 {
-    return is_digit(text.data[0]) ||
-           (text.data[0] == '-' && text.length > 1 && is_digit(text.data[1]));
+    return kind == RULE_TOKEN_NAME || kind == RULE_TOKEN_VALUE || kind == RULE_TOKEN_CLOSE;
+}
+
+static bool starts_number(const struct rule_lexer *lexer)
+{
+    struct slice text = lexer->rest;
+    return is_digit(text.data[0]) || (text.data[0] == '-' && text.length > 1 &&
+                                      is_digit(text.data[1]) && !ends_value(lexer->before.kind));
 }
 
 void rule_lexer_next(struct rule_lexer *lexer)
@@ -314,7 +334,7 @@ void rule_lexer_next(struct rule_lexer *lexer)
         take(lexer, RULE_TOKEN_END, 0);
     else if (is_letter(lexer->rest.data[0]))
         take_name(lexer);
-    else if (starts_number(lexer->rest))
+    else if (starts_number(lexer))
         take_number(lexer);
     else if (lexer->rest.data[0] == '"')
         take_text(lexer);

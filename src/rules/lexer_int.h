@@ -37,7 +37,11 @@
     X(RULE_TOKEN_CLOSE, ")")      \
     X(RULE_TOKEN_OPEN_LIST, "[")  \
     X(RULE_TOKEN_CLOSE_LIST, "]") \
-    X(RULE_TOKEN_COMMA, ",")
+    X(RULE_TOKEN_COMMA, ",")      \
+    X(RULE_TOKEN_PLUS, "+")       \
+    X(RULE_TOKEN_MINUS, "-")      \
+    X(RULE_TOKEN_TIMES, "*")      \
+    X(RULE_TOKEN_DIVIDE, "/")
 
 enum rule_token_kind {
 #define RULE_TOKEN_ROW(name, text) name,
@@ -70,8 +74,12 @@ struct rule_lexer {
 /* Places the lexer on the first token. */
 void rule_lexer_start(struct rule_lexer *lexer, struct slice text, struct arena *arena,
                       struct rule_fault *fault);
-/* A slash begins a regular expression behind `matches`, and is a fault elsewhere. */
+/* A slash begins a regular expression behind `matches`, and divides elsewhere. A minus belongs to
+ * the number behind it unless a value stands before it. */
 void rule_lexer_next(struct rule_lexer *lexer);
+
+/* What people write at this place who know another language, and what it is here; or NULL. */
+const char *rule_lexer_habit(struct slice rest);
 
 /* Whether a list may not be called so. */
 bool rule_lexer_is_keyword(struct slice word);

@@ -4,7 +4,9 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "config/address.h"
 #include "config/value.h"
+#include "network_int.h"
 
 #define MINUTE_US (INT64_C(60) * 1000000)
 #define DAY_US    (INT64_C(86400) * 1000000)
@@ -147,6 +149,27 @@ static int flag(struct slice text, struct rule_value *value)
     return 0;
 }
 
+int rule_literal_address(struct slice text, struct rule_address *address)
+{
+    struct conf_network network;
+    int error = conf_network_parse(text, &network);
+    if (error != 0)
+        return error;
+    if (network.bits < (network.is_ipv6 ? 128 : 32))
+        return -EINVAL;
+    *address = rule_network_first(&network);
+    return 0;
+}
+
+static int address(struct slice text, struct rule_value *value)
+{
+    struct rule_address parsed;
+    if (rule_literal_address(text, &parsed) != 0)
+        return -EBADMSG;
+    *value = rule_address(parsed);
+    return 0;
+}
+
 int rule_literal_of_type(enum rule_type type, struct slice text, struct rule_value *value)
 {
     int64_t integer = 0;
@@ -171,6 +194,8 @@ int rule_literal_of_type(enum rule_type type, struct slice text, struct rule_val
         error = rule_literal_time(text, &integer);
         *value = rule_time(integer);
         return error;
+    case RULE_ADDRESS:
+        return address(text, value);
     case RULE_SET:
     case RULE_TYPE_COUNT:
         break;
@@ -185,5 +210,5 @@ const char *rule_type_with_article(enum rule_type type)
         RULE_TYPE_TABLE(RULE_TYPE_ROW)
 #undef RULE_TYPE_ROW
     };
-    return type == RULE_INTEGER ? "an integer" : texts[type];
+    return type == RULE_INTEGER ? "an integer" : type == RULE_ADDRESS ? "an address" : texts[type];
 }

@@ -23,6 +23,9 @@ int rule_literal_number(struct slice text, struct rule_value *value) MUST_CHECK;
 int rule_literal_of_type(enum rule_type type, struct slice text,
                          struct rule_value *value) MUST_CHECK;
 
+/* 10.0.0.1 or 2001:db8::1. -EINVAL when it is a network. */
+int rule_literal_address(struct slice text, struct rule_address *address) MUST_CHECK;
+
 /* "a flag", "an integer", ... */
 const char *rule_type_with_article(enum rule_type type);
 

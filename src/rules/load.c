@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ruleset_int.h"
+#include "load_int.h"
 
 enum { SET_CHUNK = 16 * 1024, DRAFT_CHUNK = 64 * 1024 };
 
@@ -69,6 +69,8 @@ static int set_create(const struct rule_catalogue *catalogue, struct rule_set **
         return -ENOMEM;
     made->catalogue = catalogue;
     made->lists = RULE_VECTOR_OF(struct rule_named_list);
+    made->tables = RULE_VECTOR_OF(struct rule_named_table);
+    made->budgets = RULE_VECTOR_OF(struct rule_trunk_budget);
     made->entries = RULE_VECTOR_OF(struct rule_entry);
     made->records = RULE_VECTOR_OF(struct rule_record *);
     made->steps = RULE_VECTOR_OF(struct rule_step);
@@ -91,7 +93,7 @@ static void enter_file(struct rule_loader *loader, const struct rule_file *file)
     loader->file = file->name;
 }
 
-/* The document is there; reads its rows and its lists. */
+/* The document is there; reads its rows and what conditions may name. */
 static int begin_file(struct rule_loader *loader, struct rule_file *file)
 {
     const char *name = conf_document_name(file->document);
@@ -104,7 +106,10 @@ static int begin_file(struct rule_loader *loader, struct rule_file *file)
                                   &rule_file_section, loader->drafts, loader->report, &file->draft);
     if (error != 0 && error != ERROR_CONFIG)
         return error;
-    return rule_load_lists(loader, file->draft.lists.node);
+    error = rule_load_lists(loader, file->draft.lists.node);
+    if (error == 0)
+        error = rule_load_tables(loader, file->draft.tables.node);
+    return error != 0 ? error : rule_load_conditions(loader, file->draft.conditions.node);
 }
 
 static int finish_file(struct rule_loader *loader, const struct rule_file *file)
@@ -114,6 +119,13 @@ static int finish_file(struct rule_loader *loader, const struct rule_file *file)
     int error = 0;
     if (file->draft.rules.count > 0)
         error = rule_load_rules(loader, conf_node_get(root, "rules"), file->draft.rules.items);
+    if (error == 0 && file->draft.groups.count > 0)
+        error = rule_load_groups(loader, conf_node_get(root, "groups"), file->draft.groups.items);
+    if (error == 0 && file->draft.cards.count > 0)
+        error = rule_load_cards(loader, conf_node_get(root, "scorecards"), file->draft.cards.items);
+    if (error == 0 && file->draft.budgets.count > 0)
+        error =
+            rule_load_budgets(loader, conf_node_get(root, "budgets"), file->draft.budgets.items);
     if (error == 0 && file->draft.steps.count > 0)
         error = rule_load_policy(loader, conf_node_get(root, "policy"), file->draft.steps.items);
     return error;
@@ -130,16 +142,21 @@ static void set_version(struct rule_set *set, uint64_t digest)
 static int load_documents(const struct rule_catalogue *catalogue, struct rule_file *files,
                           size_t count, struct conf_report *report, struct rule_set **set)
 {
-    struct rule_loader loader = {.report = report};
+    struct rule_loader loader = {.report = report,
+                                 .conditions = RULE_VECTOR_OF(struct rule_condition *)};
     int error = set_create(catalogue, &loader.set);
     if (error == 0)
         error = arena_create(DRAFT_CHUNK, 0, &loader.drafts);
+    if (error == 0)
+        error = hash_table_create(0, &loader.by_name);
     if (error != 0)
         goto out;
     loader.last_test = &loader.set->tests;
     for (size_t i = 0; error == 0 && i < count; i++)
         if (files[i].document != NULL)
             error = begin_file(&loader, &files[i]);
+    if (error == 0)
+        error = rule_check_conditions(&loader);
     for (size_t i = 0; error == 0 && i < count; i++)
         if (files[i].document != NULL)
             error = finish_file(&loader, &files[i]);
@@ -149,6 +166,9 @@ static int load_documents(const struct rule_catalogue *catalogue, struct rule_fi
     *set = loader.set;
     loader.set = NULL;
 out:
+    rule_vector_clear(&loader.conditions);
+    if (loader.by_name != NULL)
+        hash_table_destroy(loader.by_name);
     arena_destroy(loader.drafts);
     rule_set_destroy(loader.set);
     return error;

@@ -1,29 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-#include "base/file.h"
-#include "lexer_int.h"
-#include "ruleset_int.h"
+#include "network_int.h"
+#include "load_int.h"
 
-enum { LIST_NAME_MAX = 64, BAD_LINES_SHOWN = 20 };
-
-#define LIST_FILE_MAX ((size_t)1 << 30)
+enum { BAD_LINES_SHOWN = 20, OVERLAPS_SOUGHT = 1024 };
 
 /* What an entry without a star is. */
-enum entry_kind { ENTRY_NUMBER, ENTRY_NUMBER_PREFIX, ENTRY_TEXT };
+enum entry_kind { ENTRY_NUMBER, ENTRY_NUMBER_PREFIX, ENTRY_TEXT, ENTRY_NETWORK };
 
 struct list_loader {
     struct rule_loader *loader;
     struct rule_list *list;
     struct slice name;
+    struct rule_vector networks; /* of struct rule_range */
 };
 
-/* -EBADMSG or -EFBIG when it is wrong, -ENOMEM. */
-static int add_entry(struct rule_list *list, enum entry_kind kind, struct slice entry)
+/* -EBADMSG or -EFBIG when it is wrong, -EEXIST when it adds nothing, -ENOMEM. */
+static int add_entry(struct list_loader *loader, enum entry_kind kind, struct slice entry)
 {
+    struct rule_list *list = loader->list;
+    if (kind == ENTRY_NETWORK) {
+        struct conf_network network;
+        if (conf_network_parse(entry, &network) != 0)
+            return -EBADMSG;
+        /* A search of each among all takes squared time. */
+        bool covered = loader->networks.count < OVERLAPS_SOUGHT &&
+                       rule_network_covers(&loader->networks, &network);
+        int error = rule_network_add(&loader->networks, &network);
+        return error == 0 && covered ? -EEXIST : error;
+    }
     bool star = entry.length > 0 && entry.data[entry.length - 1] == '*';
     if (star)
         entry.length--;
@@ -34,18 +41,29 @@ static int add_entry(struct rule_list *list, enum entry_kind kind, struct slice 
 }
 
 static void report_entry(struct list_loader *list, const struct conf_place *place,
-                         enum entry_kind kind, struct slice entry)
+                         enum entry_kind kind, struct slice entry, int error)
 {
     struct conf_report *report = list->loader->report;
     struct conf_quote name, quote;
+    if (error == -EEXIST) {
+        conf_report_add(report, CONF_WARNING, place, "list %s: a network above holds all of %s",
+                        conf_quote(&name, list->name), conf_quote(&quote, entry));
+        return;
+    }
     conf_report_add(report, CONF_ERROR, place, "list %s: %s is not a %s",
                     conf_quote(&name, list->name), conf_quote(&quote, entry),
                     kind == ENTRY_TEXT            ? "text that can be listed"
+                    : kind == ENTRY_NETWORK       ? "network"
                     : kind == ENTRY_NUMBER_PREFIX ? "prefix"
                                                   : "number");
     if (kind == ENTRY_TEXT) {
         conf_report_expect(report, "1 to %d bytes, or a prefix of 1 to %d and a *",
                            RULE_LIST_TEXT_MAX, RULE_LIST_TEXT_PREFIX_MAX);
+        return;
+    }
+    if (kind == ENTRY_NETWORK) {
+        conf_report_expect(report, "an address, or a network without bits behind its prefix: "
+                                   "10.0.0.0/8, 2001:db8::/32");
         return;
     }
     conf_report_expect(report, "+ and up to %d digits, without spaces; a * behind makes a prefix",
@@ -67,47 +85,37 @@ static int load_entries(struct list_loader *list, const struct conf_node *entrie
             conf_report_expect(list->loader->report, "a text");
             continue;
         }
-        int error = add_entry(list->list, kind, entry->text);
+        int error = add_entry(list, kind, entry->text);
         if (error == -ENOMEM)
             return error;
         if (error != 0) {
             place = conf_node_place(document, entry);
-            report_entry(list, &place, kind, entry->text);
+            report_entry(list, &place, kind, entry->text, error);
         }
     }
     return 0;
 }
 
-/* What stands on a line before a comment, without blanks around it. */
-static struct slice entry_of_line(struct slice line)
-{
-    size_t end = 0;
-    while (end < line.length && !(line.data[end] == '#' && (end == 0 || line.data[end - 1] == ' ' ||
-                                                            line.data[end - 1] == '\t')))
-        end++;
-    return slice_trim(slice_first(line, end));
-}
-
 static int load_lines(struct list_loader *list, const char *path, struct slice text,
                       enum entry_kind kind)
 {
-    uint32_t bad = 0;
-    if (slice_starts_with(text, SLICE("\xef\xbb\xbf")))
-        text = slice_from(text, 3);
+    uint32_t bad = 0, covered = 0;
     for (uint32_t number = 1; text.length > 0; number++) {
         struct slice line = slice_first(text, slice_find(text, '\n'));
         text = slice_from(text, line.length + 1);
-        struct slice entry = entry_of_line(line);
+        struct slice entry = rule_line_entry(line);
         if (entry.length == 0)
             continue;
-        int error = add_entry(list->list, kind, entry);
+        int error = add_entry(list, kind, entry);
         if (error == -ENOMEM)
             return error;
         if (error == 0)
             continue;
         /* A file of another format would fill the report and hide everything else. */
-        if (++bad > BAD_LINES_SHOWN)
+        if (error != -EEXIST && ++bad > BAD_LINES_SHOWN)
             break;
+        if (error == -EEXIST && ++covered > BAD_LINES_SHOWN)
+            continue;
         struct conf_place place = {
             .file = slice_of_text(path),
             .line = number,
@@ -115,62 +123,21 @@ static int load_lines(struct list_loader *list, const char *path, struct slice t
             .width = (uint32_t)(entry.length < 200 ? entry.length : 200),
             .source = slice_trim(line).length > 0 ? line : entry,
         };
-        report_entry(list, &place, kind, entry);
+        report_entry(list, &place, kind, entry, error);
     }
     return 0;
 }
 
-/* A pipe would hold up the loading, and a device might never end. */
-static int find_file(const struct rule_loader *loader, struct slice name, char *path, size_t size)
-{
-    struct stat status;
-    if (name.length == 0 || memchr(name.data, '\0', name.length) != NULL)
-        return -ENOENT;
-    int error = file_beside(conf_document_name(loader->document), name.data, path, size);
-    if (error == 0 && stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        error = -EINVAL;
-    return error;
-}
-
 static int load_file(struct list_loader *list, const struct conf_node *node, enum entry_kind kind)
 {
-    struct rule_loader *loader = list->loader;
-    struct conf_quote name, quote;
-    char path[PATH_MAX];
-    char *text = NULL;
-    size_t length = 0;
-    int error = find_file(loader, node->text, path, sizeof(path));
-    if (error == -EINVAL) {
-        rule_loader_error(loader, node, "list %s: %s is not a regular file",
-                          conf_quote(&name, list->name), conf_quote(&quote, node->text));
-        return 0;
-    }
-    if (error == 0)
-        error = file_read(path, LIST_FILE_MAX, &text, &length);
-    if (error == -ENOMEM)
+    const struct rule_owner owner = {"list", list->name};
+    struct rule_line_file file;
+    int error = rule_line_file_read(list->loader, &owner, node, &file);
+    if (error != 0 || file.memory == NULL)
         return error;
-    if (error != 0) {
-        rule_loader_error(loader, node, "list %s: cannot read %s: %s",
-                          conf_quote(&name, list->name), conf_quote(&quote, node->text),
-                          error_text(error));
-        conf_report_hint(loader->report, "the path is taken from the folder of the rule file");
-        return 0;
-    }
-    rule_loader_digest(loader, slice_make(text, length));
-    error = load_lines(list, path, slice_make(text, length), kind);
-    free(text);
+    error = load_lines(list, file.path, file.text, kind);
+    free(file.memory);
     return error;
-}
-
-/* A list's name must be one word of a condition, and no other one. */
-static bool is_list_name(struct slice name)
-{
-    if (name.length == 0 || name.length > LIST_NAME_MAX || rule_lexer_is_keyword(name))
-        return false;
-    for (size_t i = 0; i < name.length; i++)
-        if (!rule_lexer_is_name_byte(name.data[i]))
-            return false;
-    return strchr("0123456789.-", name.data[0]) == NULL;
 }
 
 static bool check_name(struct rule_loader *loader, const struct conf_node *node)
@@ -178,14 +145,8 @@ static bool check_name(struct rule_loader *loader, const struct conf_node *node)
     struct conf_quote quote;
     const struct rule_named_list *same = rule_set_list(loader->set, node->key);
     struct conf_place place = conf_node_key_place(loader->document, node);
-    if (!is_list_name(node->key)) {
-        conf_report_add(loader->report, CONF_ERROR, &place, "%s cannot be the name of a list",
-                        conf_quote(&quote, node->key));
-        conf_report_expect(loader->report,
-                           "a letter, then letters, digits, \"-\", \"_\"; at most %d; no keyword",
-                           LIST_NAME_MAX);
+    if (!rule_loader_name_fits(loader, node, "list", true))
         return false;
-    }
     if (same != NULL) {
         conf_report_add(loader->report, CONF_ERROR, &place,
                         "list %s is defined twice; the first is in %s, line %u",
@@ -213,17 +174,27 @@ static int load_list(struct rule_loader *loader, const struct conf_node *node)
     if (error != 0)
         return error;
 
-    struct list_loader list = {loader, named.list, node->key};
+    struct list_loader list = {loader, named.list, node->key, RULE_VECTOR_OF(struct rule_range)};
     error = load_entries(&list, draft.numbers.node, ENTRY_NUMBER);
     if (error == 0)
         error = load_entries(&list, draft.prefixes.node, ENTRY_NUMBER_PREFIX);
     if (error == 0)
         error = load_entries(&list, draft.texts.node, ENTRY_TEXT);
+    if (error == 0)
+        error = load_entries(&list, draft.networks.node, ENTRY_NETWORK);
     if (error == 0 && draft.file.node != NULL)
-        error =
-            load_file(&list, draft.file.node, draft.texts.node != NULL ? ENTRY_TEXT : ENTRY_NUMBER);
+        error = load_file(&list, draft.file.node,
+                          draft.networks.node != NULL ? ENTRY_NETWORK
+                          : draft.texts.node != NULL  ? ENTRY_TEXT
+                                                      : ENTRY_NUMBER);
     if (error == 0)
         error = rule_list_seal(named.list);
+    if (error == 0 && draft.networks.node != NULL) {
+        struct rule_networks *networks = NULL;
+        error = rule_networks_seal(&list.networks, loader->set->arena, &networks);
+        named.networks = networks;
+    }
+    rule_vector_clear(&list.networks);
     if (error == 0)
         error = rule_vector_push(&loader->set->lists, &named);
     if (error != 0)

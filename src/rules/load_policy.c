@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "ruleset_int.h"
+#include "load_int.h"
 
 int rule_load_action(struct rule_loader *loader, const struct rule_step_draft *draft,
                      struct rule_action *action)
@@ -85,5 +85,35 @@ int rule_load_policy(struct rule_loader *loader, const struct conf_node *policy,
     if (steps->count > 1)
         qsort(steps->items, steps->count, sizeof(struct rule_step), by_threshold);
     warn_milder(loader, policy);
+    return 0;
+}
+
+int rule_load_budgets(struct rule_loader *loader, const struct conf_node *budgets,
+                      const struct rule_budget_draft *drafts)
+{
+    struct rule_set *set = loader->set;
+    for (size_t i = 0; i < budgets->count; i++) {
+        const struct conf_node *name =
+            drafts[i].node != NULL ? conf_node_get(drafts[i].node, "trunk") : NULL;
+        if (name == NULL)
+            continue;
+        const struct rule_trunk_budget *same = rule_set_find_budget(set, drafts[i].trunk);
+        /* Within one file the schema has said so already. */
+        if (same != NULL && slice_equal(slice_of_text(same->trunk), drafts[i].trunk)) {
+            if (same->place.file != loader->file)
+                rule_loader_error(loader, name,
+                                  "there is another budget for this trunk in %s, line %u",
+                                  same->place.file, same->place.line);
+            continue;
+        }
+        struct rule_trunk_budget budget = {
+            .trunk = rule_loader_keep(loader, drafts[i].trunk),
+            .blocks = {drafts[i].blocks.count, drafts[i].blocks.period_us},
+            .place = rule_loader_place(loader, name),
+        };
+        int error = budget.trunk != NULL ? rule_vector_push(&set->budgets, &budget) : -ENOMEM;
+        if (error != 0)
+            return error;
+    }
     return 0;
 }

@@ -3,7 +3,7 @@
 
 #include "catalogue_int.h"
 #include "literal_int.h"
-#include "ruleset_int.h"
+#include "load_int.h"
 
 /* header.X-Name, or header("X-Name") as in a condition; absent when it is neither. */
 static struct slice header_name(struct slice key)
@@ -134,18 +134,19 @@ static int read_given(struct rule_loader *loader, const struct conf_node *given,
     return 0;
 }
 
-static int load_test(struct rule_loader *loader, const struct rule_test_draft *draft,
-                     const struct rule_record *rule)
+int rule_load_test(struct rule_loader *loader, const struct conf_node *given,
+                   enum rule_result expected, int points, const struct rule_record *rule)
 {
     struct arena *arena = loader->set->arena;
     struct rule_test *test = arena_zalloc(arena, sizeof(*test));
     if (test == NULL)
         return -ENOMEM;
-    size_t room = draft->given.node->count + 1;
-    struct conf_place place = conf_node_place(loader->document, draft->given.node);
+    size_t room = given->count + 1;
+    struct conf_place place = conf_node_place(loader->document, given);
     test->rule = rule->index;
-    test->expected = (enum rule_result)draft->expected;
-    test->place = rule_loader_place(loader, draft->given.node);
+    test->expected = expected;
+    test->points = points;
+    test->place = rule_loader_place(loader, given);
     test->source = arena_copy(arena, place.source);
     test->given = arena_alloc(arena, room * sizeof(*test->given));
     test->headers = arena_alloc(arena, room * sizeof(*test->headers));
@@ -153,7 +154,7 @@ static int load_test(struct rule_loader *loader, const struct rule_test_draft *d
         return -ENOMEM;
     *loader->last_test = test;
     loader->last_test = &test->next;
-    return read_given(loader, draft->given.node, test);
+    return read_given(loader, given, test);
 }
 
 int rule_load_tests(struct rule_loader *loader, const struct conf_object_list *tests,
@@ -161,7 +162,10 @@ int rule_load_tests(struct rule_loader *loader, const struct conf_object_list *t
 {
     const struct rule_test_draft *drafts = tests->items;
     for (size_t i = 0; i < tests->count; i++) {
-        int error = drafts[i].given.node != NULL ? load_test(loader, &drafts[i], rule) : 0;
+        if (drafts[i].given.node == NULL)
+            continue;
+        int error = rule_load_test(loader, drafts[i].given.node,
+                                   (enum rule_result)drafts[i].expected, 0, rule);
         if (error != 0)
             return error;
     }

@@ -174,12 +174,24 @@ static int order_of(const struct rule_value *a, const struct rule_value *b)
     case RULE_DURATION:
     case RULE_TIME:
         return order_of_integers(a->integer, b->integer);
+    case RULE_ADDRESS:
+        return memcmp(a->address.bytes, b->address.bytes, sizeof(a->address.bytes)) == 0 ? 0 : 1;
     case RULE_SET:
     case RULE_TYPE_COUNT:
         break;
     }
     assert(false); /* the checker compares no sets */
     return 1;
+}
+
+bool rule_values_equal(const struct rule_value *a, const struct rule_value *b)
+{
+    return order_of(a, b) == 0;
+}
+
+int rule_values_order(const struct rule_value *a, const struct rule_value *b)
+{
+    return order_of(a, b);
 }
 
 static void do_compare(struct run *run, const struct rule_operation *operation)
@@ -289,8 +301,33 @@ static void do_matches(struct run *run, const struct rule_operation *operation)
     answer_unknown(run);
 }
 
-enum rule_result rule_program_run(const struct rule_program *program, struct rule_span span,
-                                  const struct rule_inputs *inputs, struct rule_scratch *scratch)
+static void do_arithmetic(struct run *run, const struct rule_operation *operation)
+{
+    if (take_right(run))
+        run->top[-1] = rule_arithmetic_do(operation->a, &run->top[-1], &run->top[0]);
+}
+
+static void do_lookup(struct run *run, const struct rule_operation *operation)
+{
+    const struct rule_table *const *tables = run->program->tables.items;
+    const struct rule_value *found =
+        run->top[-1].known ? rule_table_find(tables[operation->b], &run->top[-1]) : NULL;
+    if (found != NULL)
+        run->top[-1] = *found;
+    else
+        answer_unknown(run);
+}
+
+static void do_in_networks(struct run *run, const struct rule_operation *operation)
+{
+    const struct rule_networks *const *networks = run->program->networks.items;
+    if (run->top[-1].known)
+        answer(run, rule_networks_have(networks[operation->b], &run->top[-1].address));
+}
+
+const struct rule_value *rule_program_value(const struct rule_program *program,
+                                            struct rule_span span, const struct rule_inputs *inputs,
+                                            struct rule_scratch *scratch)
 {
     static void (*const functions[])(struct run *, const struct rule_operation *) = {
 #define FUNCTION_ROW(name, function, pops) [name] = (function),
@@ -304,6 +341,12 @@ enum rule_result rule_program_run(const struct rule_program *program, struct rul
         functions[operation->code](&run, operation);
     }
     assert(run.top == scratch->stack + 1);
-    const struct rule_value *result = &scratch->stack[0];
+    return &scratch->stack[0];
+}
+
+enum rule_result rule_program_run(const struct rule_program *program, struct rule_span span,
+                                  const struct rule_inputs *inputs, struct rule_scratch *scratch)
+{
+    const struct rule_value *result = rule_program_value(program, span, inputs, scratch);
     return !result->known ? RULE_UNKNOWN : result->flag ? RULE_TRUE : RULE_FALSE;
 }

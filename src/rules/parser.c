@@ -11,6 +11,7 @@ struct parser {
     struct arena *arena;
     struct rule_fault *fault;
     unsigned depth;
+    size_t budget; /* of nodes */
     int error;
 };
 
@@ -25,6 +26,16 @@ static const struct {
     {SLICE_LITERAL("known"), RULE_NODE_KNOWN},
     {SLICE_LITERAL("header"), RULE_NODE_HEADER},
     {SLICE_LITERAL("has_header"), RULE_NODE_HAS_HEADER},
+    {SLICE_LITERAL("lookup"), RULE_NODE_LOOKUP},
+};
+
+/* What a test may be asked of several values. */
+static const struct {
+    struct slice name;
+    enum rule_node_kind kind;
+} quantifiers[] = {
+    {SLICE_LITERAL("any"), RULE_NODE_OR},
+    {SLICE_LITERAL("all"), RULE_NODE_AND},
 };
 
 static const struct {
@@ -34,6 +45,15 @@ static const struct {
 #define RELATION_ROW(name, sign, token) {token, name},
     RULE_RELATION_TABLE(RELATION_ROW)
 #undef RELATION_ROW
+};
+
+static const struct sign {
+    enum rule_token_kind token;
+    enum rule_sign sign;
+} arithmetic_signs[] = {
+#define SIGN_ROW(name, sign, token, verb) {token, name},
+    RULE_SIGN_OF_ARITHMETIC_TABLE(SIGN_ROW)
+#undef SIGN_ROW
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -65,6 +85,20 @@ static struct rule_node *fail(struct parser *parser, const char *expected)
     return NULL;
 }
 
+/* A sign of arithmetic where a value is due is most likely something else that was not quoted. */
+static struct rule_node *fail_by_habit(struct parser *parser)
+{
+    const struct rule_lexer *lexer = &parser->lexer;
+    const char *advice = rule_lexer_habit(lexer->token.text);
+    struct conf_quote quote;
+    parser->error = ERROR_CONFIG;
+    rule_fault_set(parser->fault, lexer->whole, lexer->token.text, "%s has no meaning here",
+                   conf_quote(&quote, lexer->token.text));
+    if (advice != NULL)
+        rule_fault_hint(parser->fault, "%s", advice);
+    return NULL;
+}
+
 static bool take(struct parser *parser, enum rule_token_kind kind)
 {
     if (!at(parser, kind))
@@ -81,14 +115,25 @@ static bool expect(struct parser *parser, enum rule_token_kind kind, const char 
     return false;
 }
 
+static struct rule_node *out_of_nodes(struct parser *parser)
+{
+    parser->error = -ENOMEM;
+    if (parser->budget > 0)
+        return NULL;
+    parser->error = ERROR_CONFIG;
+    rule_fault_set(parser->fault, parser->lexer.whole, parser->lexer.whole,
+                   "the condition has more than %d parts", RULE_NODES_MAX);
+    rule_fault_hint(parser->fault, "split it into several rules");
+    return NULL;
+}
+
 static struct rule_node *node_new(struct parser *parser, enum rule_node_kind kind,
                                   struct slice start)
 {
-    struct rule_node *node = arena_zalloc(parser->arena, sizeof(*node));
-    if (node == NULL) {
-        parser->error = -ENOMEM;
-        return NULL;
-    }
+    struct rule_node *node = parser->budget > 0 ? arena_zalloc(parser->arena, sizeof(*node)) : NULL;
+    if (node == NULL)
+        return out_of_nodes(parser);
+    parser->budget--;
     node->kind = kind;
     node->text = start;
     return node;
@@ -157,17 +202,29 @@ static bool parse_header_name(struct parser *parser, struct rule_node *node)
     return true;
 }
 
+/* The value has been parsed. */
+static bool parse_table_name(struct parser *parser, struct rule_node *node)
+{
+    if (!expect(parser, RULE_TOKEN_COMMA,
+                "a comma and a table's name: lookup(caller.number, fees)"))
+        return false;
+    node->operand = parser->lexer.token.text;
+    return expect(parser, RULE_TOKEN_NAME, "the name of a table");
+}
+
 static struct rule_node *parse_arguments(struct parser *parser, struct slice name,
                                          enum rule_node_kind kind)
 {
     struct rule_node *node = node_new(parser, kind, name);
     if (node == NULL || !enter(parser))
         return NULL;
-    if (kind == RULE_NODE_KNOWN) {
+    if (kind == RULE_NODE_KNOWN || kind == RULE_NODE_LOOKUP) {
         struct rule_node *argument = parse_or(parser);
         if (argument == NULL)
             return NULL;
         adopt(node, argument);
+        if (kind == RULE_NODE_LOOKUP && !parse_table_name(parser, node))
+            return NULL;
     } else if (!parse_header_name(parser, node)) {
         return NULL;
     }
@@ -175,6 +232,15 @@ static struct rule_node *parse_arguments(struct parser *parser, struct slice nam
     if (!expect(parser, RULE_TOKEN_CLOSE, "a closing parenthesis"))
         return NULL;
     return close_node(parser, node);
+}
+
+/* The row, or -1. */
+static int find_quantifier(struct slice name)
+{
+    for (size_t i = 0; i < COUNT(quantifiers); i++)
+        if (slice_equal(quantifiers[i].name, name))
+            return (int)i;
+    return -1;
 }
 
 static struct rule_node *parse_name(struct parser *parser)
@@ -190,11 +256,21 @@ static struct rule_node *parse_name(struct parser *parser)
             return parse_arguments(parser, name, functions[i].kind);
         conf_suggestion_offer(&suggestion, functions[i].name);
     }
+    for (size_t i = 0; i < COUNT(quantifiers); i++)
+        conf_suggestion_offer(&suggestion, quantifiers[i].name);
     struct conf_quote quote;
     parser->error = ERROR_CONFIG;
+    if (find_quantifier(name) >= 0) {
+        rule_fault_set(parser->fault, parser->lexer.whole, name,
+                       "%.*s(...) stands at the beginning of a test only", SLICE_ARGS(name));
+        rule_fault_hint(parser->fault, "write: %.*s(caller.number, diverting.number) in a-list",
+                        SLICE_ARGS(name));
+        return NULL;
+    }
     rule_fault_set(parser->fault, parser->lexer.whole, name, "%s is not a function",
                    conf_quote(&quote, name));
-    rule_fault_expect(parser->fault, "known(...), header(\"...\") or has_header(\"...\")");
+    rule_fault_expect(parser->fault, "known(...), lookup(..., table), header(\"...\"), "
+                                     "has_header(\"...\"), any(...) or all(...)");
     if (suggestion.best.data != NULL)
         rule_fault_hint(parser->fault, "did you mean %.*s?", SLICE_ARGS(suggestion.best));
     return NULL;
@@ -206,6 +282,8 @@ static struct rule_node *parse_term(struct parser *parser)
         return parse_literal(parser);
     if (at(parser, RULE_TOKEN_NAME))
         return parse_name(parser);
+    if (at(parser, RULE_TOKEN_PLUS) || at(parser, RULE_TOKEN_DIVIDE))
+        return fail_by_habit(parser);
     if (!take(parser, RULE_TOKEN_OPEN))
         return fail(parser, "a feature, a literal, a function or \"(\"");
     if (!enter(parser))
@@ -233,7 +311,7 @@ static bool take_or_else(struct parser *parser)
     return true;
 }
 
-static struct rule_node *parse_value(struct parser *parser)
+static struct rule_node *parse_operand(struct parser *parser)
 {
     struct slice start = parser->lexer.token.text;
     struct rule_node *node = parse_term(parser);
@@ -250,6 +328,56 @@ static struct rule_node *parse_value(struct parser *parser)
         link = append(chain, link, node);
     } while (take_or_else(parser));
     return close_node(parser, chain);
+}
+
+/* The sign of the current token, among `count` ones; or NULL. */
+static const struct sign *sign_here(const struct parser *parser, const struct sign *signs,
+                                    size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (at(parser, signs[i].token))
+            return &signs[i];
+    return NULL;
+}
+
+/* One level of arithmetic, from left to right. */
+static struct rule_node *parse_arithmetic(struct parser *parser, const struct sign *signs,
+                                          size_t count,
+                                          struct rule_node *(*parse_part_of)(struct parser *))
+{
+    struct slice start = parser->lexer.token.text;
+    struct rule_node *left = parse_part_of(parser);
+    const struct sign *sign;
+    for (unsigned length = 0; left != NULL && (sign = sign_here(parser, signs, count)) != NULL;
+         length++) {
+        if (length >= RULE_CHAIN_MAX) {
+            parser->error = ERROR_CONFIG;
+            rule_fault_set(parser->fault, parser->lexer.whole, parser->lexer.token.text,
+                           "there are more than %d of + - * / in a row", RULE_CHAIN_MAX);
+            return NULL;
+        }
+        rule_lexer_next(&parser->lexer);
+        struct rule_node *node = node_new(parser, RULE_NODE_ARITHMETIC, start);
+        struct rule_node *right = node != NULL ? parse_part_of(parser) : NULL;
+        if (right == NULL)
+            return NULL;
+        node->sign = sign->sign;
+        adopt(node, left);
+        adopt(node, right);
+        left = close_node(parser, node);
+    }
+    return left;
+}
+
+/* The table has the signs of sums first. */
+static struct rule_node *parse_product(struct parser *parser)
+{
+    return parse_arithmetic(parser, arithmetic_signs + 2, 2, parse_operand);
+}
+
+static struct rule_node *parse_value(struct parser *parser)
+{
+    return parse_arithmetic(parser, arithmetic_signs, 2, parse_product);
 }
 
 /* "[" has been taken. */
@@ -348,12 +476,10 @@ static struct rule_node *parse_operator(struct parser *parser, struct rule_node 
     return parse_part(parser, node);
 }
 
-static struct rule_node *parse_test(struct parser *parser)
+/* The subject has been parsed; what follows, if anything, tests it. */
+static struct rule_node *parse_tail(struct parser *parser, struct slice start,
+                                    struct rule_node *subject)
 {
-    struct slice start = parser->lexer.token.text;
-    struct rule_node *subject = parse_value(parser);
-    if (subject == NULL)
-        return NULL;
     bool negated = at(parser, RULE_TOKEN_NOT);
     bool found = false;
     enum rule_relation relation = RULE_EQUAL;
@@ -384,6 +510,81 @@ static struct rule_node *parse_test(struct parser *parser)
         return NULL;
     adopt(inverse, node);
     return close_node(parser, inverse);
+}
+
+/* Whether "any(" or "all(" begins here; a name alone is that of a condition. */
+static bool at_quantifier(const struct parser *parser)
+{
+    if (!at(parser, RULE_TOKEN_NAME) || find_quantifier(parser->lexer.token.text) < 0)
+        return false;
+    struct rule_lexer ahead = parser->lexer;
+    struct rule_fault ignored = {.set = true};
+    ahead.fault = &ignored;
+    rule_lexer_next(&ahead);
+    return ahead.token.kind == RULE_TOKEN_OPEN;
+}
+
+/* The values in parentheses, by `next`; their count becomes that of the node. */
+static struct rule_node *parse_identities(struct parser *parser, struct rule_node *node)
+{
+    struct rule_node *first = NULL;
+    struct rule_node **link = &first;
+    if (!enter(parser))
+        return NULL;
+    do {
+        struct rule_node *value = parse_value(parser);
+        if (value == NULL)
+            return NULL;
+        link = append(node, link, value);
+    } while (take(parser, RULE_TOKEN_COMMA));
+    parser->depth--;
+    return expect(parser, RULE_TOKEN_CLOSE, "a comma or a closing parenthesis") ? first : NULL;
+}
+
+static struct rule_node *copy_for(struct parser *parser, const struct rule_node *test,
+                                  const struct rule_node *first, struct rule_node *other)
+{
+    struct rule_node *copy = rule_node_copy(test, first, other, parser->arena, &parser->budget);
+    return copy != NULL ? copy : out_of_nodes(parser);
+}
+
+/* The test is parsed with the first value; the others get copies of it. */
+static struct rule_node *parse_quantified(struct parser *parser)
+{
+    struct slice start = parser->lexer.token.text;
+    int row = find_quantifier(start);
+    rule_lexer_next(&parser->lexer);
+    rule_lexer_next(&parser->lexer);
+    struct rule_node *chain = node_new(parser, quantifiers[row].kind, start);
+    struct rule_node *value = chain != NULL ? parse_identities(parser, chain) : NULL;
+    if (value == NULL)
+        return NULL;
+    struct rule_node *others = value->next;
+    value->next = NULL;
+    struct rule_node *test = parse_tail(parser, start, value);
+    if (test == NULL || others == NULL)
+        return test;
+    chain->count = 0;
+    struct rule_node **link = append(chain, &chain->first, test);
+    while (others != NULL) {
+        struct rule_node *next = others->next;
+        others->next = NULL;
+        struct rule_node *copy = copy_for(parser, test, value, others);
+        if (copy == NULL)
+            return NULL;
+        link = append(chain, link, copy);
+        others = next;
+    }
+    return close_node(parser, chain);
+}
+
+static struct rule_node *parse_test(struct parser *parser)
+{
+    if (at_quantifier(parser))
+        return parse_quantified(parser);
+    struct slice start = parser->lexer.token.text;
+    struct rule_node *subject = parse_value(parser);
+    return subject != NULL ? parse_tail(parser, start, subject) : NULL;
 }
 
 static struct rule_node *parse_not(struct parser *parser)
@@ -437,7 +638,7 @@ static struct rule_node *parse_or(struct parser *parser)
 int rule_expression_parse(struct slice text, struct arena *arena, struct rule_fault *fault,
                           struct rule_node **root)
 {
-    struct parser parser = {.arena = arena, .fault = fault};
+    struct parser parser = {.arena = arena, .fault = fault, .budget = RULE_NODES_MAX};
     if (text.length > RULE_EXPRESSION_MAX) {
         rule_fault_set(fault, text, slice_first(text, 0), "the condition has %zu bytes",
                        text.length);

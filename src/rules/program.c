@@ -4,13 +4,9 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "config/report.h"
-
 struct compiler {
     struct rule_program *program;
-    struct slice text;
     struct arena *arena;
-    struct rule_fault *fault;
     unsigned depth; /* of the stack at this point */
 };
 
@@ -21,6 +17,8 @@ void rule_program_init(struct rule_program *program)
         .constants = RULE_VECTOR_OF(struct rule_value),
         .lists = RULE_VECTOR_OF(const struct rule_list *),
         .regexes = RULE_VECTOR_OF(struct rule_regex *),
+        .tables = RULE_VECTOR_OF(const struct rule_table *),
+        .networks = RULE_VECTOR_OF(const struct rule_networks *),
     };
 }
 
@@ -31,6 +29,8 @@ void rule_program_clear(struct rule_program *program)
         rule_regex_destroy(regexes[i]);
     rule_vector_clear(&program->regexes);
     rule_vector_clear(&program->lists);
+    rule_vector_clear(&program->tables);
+    rule_vector_clear(&program->networks);
     rule_vector_clear(&program->constants);
     rule_vector_clear(&program->operations);
 }
@@ -41,7 +41,7 @@ static const unsigned char pops[] = {
 #undef POPS_ROW
 };
 
-/* All return 0, ERROR_CONFIG or -ENOMEM. */
+/* All return 0 or -ENOMEM. */
 static int emit_node(struct compiler *compiler, const struct rule_node *node);
 
 static int emit(struct compiler *compiler, enum rule_operation_code code, size_t a, size_t b)
@@ -207,16 +207,33 @@ static int emit_matches(struct compiler *compiler, const struct rule_node *node)
         error = rule_vector_reserve(regexes, 1);
     if (error == 0)
         error = rule_regex_create(node->value.text, node->ignore_case, &regex, &problem);
-    if (error == -EBADMSG) {
-        /* Behind the opening slash or quote; PCRE2 points behind what it refused. */
-        struct slice at = slice_first(slice_from(node->operand, 1 + problem.offset), 1);
-        rule_fault_set(compiler->fault, compiler->text, at, "wrong regular expression: %s",
-                       problem.message);
-        return ERROR_CONFIG;
-    }
+    assert(error != -EBADMSG); /* the checker has seen it */
     if (error == 0)
         error = rule_vector_push(regexes, &regex);
     return error != 0 ? error : emit(compiler, RULE_DO_MATCHES, 0, regexes->count - 1);
+}
+
+static int emit_arithmetic(struct compiler *compiler, const struct rule_node *node)
+{
+    return emit_binary(compiler, node, RULE_DO_ARITHMETIC, node->arithmetic);
+}
+
+static int emit_lookup(struct compiler *compiler, const struct rule_node *node)
+{
+    struct rule_vector *tables = &compiler->program->tables;
+    int error = emit_node(compiler, node->first);
+    if (error == 0)
+        error = rule_vector_push(tables, &node->table);
+    return error != 0 ? error : emit(compiler, RULE_DO_LOOKUP, 0, tables->count - 1);
+}
+
+static int emit_in_networks(struct compiler *compiler, const struct rule_node *node)
+{
+    struct rule_vector *networks = &compiler->program->networks;
+    int error = emit_node(compiler, node->first);
+    if (error == 0)
+        error = rule_vector_push(networks, &node->networks);
+    return error != 0 ? error : emit(compiler, RULE_DO_IN_NETWORKS, 0, networks->count - 1);
 }
 
 static int emit_node(struct compiler *compiler, const struct rule_node *node)
@@ -237,15 +254,18 @@ static int emit_node(struct compiler *compiler, const struct rule_node *node)
         [RULE_NODE_STARTS_WITH] = emit_part,
         [RULE_NODE_CONTAINS] = emit_part,
         [RULE_NODE_MATCHES] = emit_matches,
+        [RULE_NODE_ARITHMETIC] = emit_arithmetic,
+        [RULE_NODE_LOOKUP] = emit_lookup,
+        [RULE_NODE_IN_NETWORKS] = emit_in_networks,
     };
     assert(emitters[node->kind] != NULL);
     return emitters[node->kind](compiler, node);
 }
 
-int rule_program_add(struct rule_program *program, const struct rule_node *root, struct slice text,
-                     struct arena *arena, struct rule_fault *fault, struct rule_span *span)
+int rule_program_add(struct rule_program *program, const struct rule_node *root,
+                     struct arena *arena, struct rule_span *span)
 {
-    struct compiler compiler = {program, text, arena, fault, 0};
+    struct compiler compiler = {program, arena, 0};
     size_t first = program->operations.count;
     int error = emit_node(&compiler, root);
     if (error != 0)

@@ -40,7 +40,10 @@
     X(RULE_DO_STARTS_WITH_ANY, do_starts_with_any, 1) /* a constants from b on */    \
     X(RULE_DO_CONTAINS, do_contains, 2)                                              \
     X(RULE_DO_CONTAINS_ANY, do_contains_any, 1) /* a constants from b on */          \
-    X(RULE_DO_MATCHES, do_matches, 1)           /* b: regular expression */
+    X(RULE_DO_MATCHES, do_matches, 1)           /* b: regular expression */          \
+    X(RULE_DO_ARITHMETIC, do_arithmetic, 2)     /* a: row of rule_arithmetic_do() */ \
+    X(RULE_DO_LOOKUP, do_lookup, 1)             /* b: table */                       \
+    X(RULE_DO_IN_NETWORKS, do_in_networks, 1)   /* b: networks */
 
 enum rule_operation_code {
 #define RULE_OPERATION_ROW(name, function, pops) name,
@@ -60,6 +63,8 @@ struct rule_program {
     struct rule_vector constants;          /* of struct rule_value */
     struct rule_vector lists;              /* of const struct rule_list *; not owned */
     struct rule_vector regexes;            /* of struct rule_regex *; owned */
+    struct rule_vector tables;             /* of const struct rule_table *; not owned */
+    struct rule_vector networks;           /* of const struct rule_networks *; not owned */
     uint64_t features[RULE_FEATURE_WORDS]; /* those that a condition names */
 };
 
@@ -69,19 +74,17 @@ struct rule_span {
     uint32_t past;
 };
 
-/* Nesting is limited, and no level of it keeps more than three values waiting. */
-enum { RULE_STACK_MAX = 3 * RULE_NESTING_MAX + 8 };
+/* The depth of a tree is limited, and no level of it keeps more than one value waiting; a rule adds
+ * a few levels around the conditions that it is made of. */
+enum { RULE_STACK_MAX = RULE_DEPTH_MAX + 8 };
 
 void rule_program_init(struct rule_program *program);
 void rule_program_clear(struct rule_program *program);
 
-/*
- * Adds a checked condition. Texts of constants are copied into the arena, which must live as long
- * as the program. ERROR_CONFIG with the fault set (a regular expression is wrong), or -ENOMEM.
- */
-int rule_program_add(struct rule_program *program, const struct rule_node *root, struct slice text,
-                     struct arena *arena, struct rule_fault *fault,
-                     struct rule_span *span) MUST_CHECK;
+/* Adds a checked tree. Texts of constants are copied into the arena, which must live as long as the
+ * program. -ENOMEM is the only failure. */
+int rule_program_add(struct rule_program *program, const struct rule_node *root,
+                     struct arena *arena, struct rule_span *span) MUST_CHECK;
 
 /* Working memory; the counts and marks are of one run or several, as the caller resets them. */
 struct rule_scratch {
@@ -93,6 +96,16 @@ struct rule_scratch {
     uint32_t regex_limited;
     uint32_t regex_skipped;
 };
+
+/* The value of a tree that is no condition; it stands until the scratch runs again. */
+const struct rule_value *rule_program_value(const struct rule_program *program,
+                                            struct rule_span span, const struct rule_inputs *inputs,
+                                            struct rule_scratch *scratch);
+
+/* Whether both are equal; they are known, and of comparable types. */
+bool rule_values_equal(const struct rule_value *a, const struct rule_value *b);
+/* -1, 0 or 1. Both are known and of one type that has an order. */
+int rule_values_order(const struct rule_value *a, const struct rule_value *b);
 
 enum rule_result rule_program_run(const struct rule_program *program, struct rule_span span,
                                   const struct rule_inputs *inputs, struct rule_scratch *scratch);

@@ -42,14 +42,12 @@ static void describe(int code, size_t offset, struct rule_regex_error *problem)
         problem->message[0] = '\0';
 }
 
-int rule_regex_create(struct slice pattern, bool ignore_case, struct rule_regex **regex,
-                      struct rule_regex_error *problem)
+static int compile(struct slice pattern, bool ignore_case, pcre2_code **compiled,
+                   struct rule_regex_error *problem)
 {
-    int result = -ENOMEM;
-    struct rule_regex *made = calloc(1, sizeof(*made));
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
-    if (made == NULL || context == NULL)
-        goto out;
+    if (context == NULL)
+        return -ENOMEM;
     pcre2_set_max_pattern_length(context, RULE_REGEX_PATTERN_MAX);
     pcre2_set_parens_nest_limit(context, NESTING_LIMIT);
 
@@ -61,23 +59,39 @@ int rule_regex_create(struct slice pattern, bool ignore_case, struct rule_regex 
     PCRE2_SIZE offset = 0;
     /* PCRE2 10.42 does not take NULL for an empty pattern. */
     const char *bytes = pattern.length > 0 ? pattern.data : "";
-    made->code = pcre2_compile((PCRE2_SPTR)bytes, pattern.length, options, &code, &offset, context);
-    if (made->code == NULL) {
-        if (code != PCRE2_ERROR_NOMEMORY) {
-            describe(code, offset, problem);
-            result = -EBADMSG;
-        }
-        goto out;
+    *compiled = pcre2_compile((PCRE2_SPTR)bytes, pattern.length, options, &code, &offset, context);
+    pcre2_compile_context_free(context);
+    if (*compiled != NULL)
+        return 0;
+    if (code == PCRE2_ERROR_NOMEMORY)
+        return -ENOMEM;
+    describe(code, offset, problem);
+    return -EBADMSG;
+}
+
+int rule_regex_create(struct slice pattern, bool ignore_case, struct rule_regex **regex,
+                      struct rule_regex_error *problem)
+{
+    struct rule_regex *made = calloc(1, sizeof(*made));
+    if (made == NULL)
+        return -ENOMEM;
+    int error = compile(pattern, ignore_case, &made->code, problem);
+    if (error != 0) {
+        free(made);
+        return error;
     }
     /* Where no executable memory is to be had (hardened service units), the interpreter serves. */
     (void)pcre2_jit_compile(made->code, PCRE2_JIT_COMPLETE);
     *regex = made;
-    made = NULL;
-    result = 0;
-out:
-    pcre2_compile_context_free(context);
-    free(made);
-    return result;
+    return 0;
+}
+
+int rule_regex_check(struct slice pattern, bool ignore_case, struct rule_regex_error *problem)
+{
+    pcre2_code *code = NULL;
+    int error = compile(pattern, ignore_case, &code, problem);
+    pcre2_code_free(code);
+    return error;
 }
 
 void rule_regex_destroy(struct rule_regex *regex)

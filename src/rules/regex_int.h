@@ -26,6 +26,9 @@ struct rule_regex_error {
  */
 int rule_regex_create(struct slice pattern, bool ignore_case, struct rule_regex **regex,
                       struct rule_regex_error *problem) MUST_CHECK;
+/* The same, keeping nothing: only whether PCRE2 takes the pattern. */
+int rule_regex_check(struct slice pattern, bool ignore_case,
+                     struct rule_regex_error *problem) MUST_CHECK;
 void rule_regex_destroy(struct rule_regex *regex);
 
 /* One thread's working memory for matching. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config/report.h"
 #include "ruleset_int.h"
 
 #include <assert.h>
@@ -27,6 +28,11 @@ void rule_set_destroy(struct rule_set *set)
     for (size_t i = 0; i < set->lists.count; i++)
         rule_list_destroy(lists[i].list);
     rule_vector_clear(&set->lists);
+    struct rule_named_table *tables = set->tables.items;
+    for (size_t i = 0; i < set->tables.count; i++)
+        rule_table_destroy(tables[i].table);
+    rule_vector_clear(&set->tables);
+    rule_vector_clear(&set->budgets);
     rule_vector_clear(&set->entries);
     rule_vector_clear(&set->records);
     rule_vector_clear(&set->steps);
@@ -79,6 +85,51 @@ const struct rule_step *rule_set_step(const struct rule_set *set, size_t index)
     return (const struct rule_step *)set->steps.items + index;
 }
 
+size_t rule_set_budget_count(const struct rule_set *set)
+{
+    return set->budgets.count;
+}
+
+const struct rule_trunk_budget *rule_set_budget(const struct rule_set *set, size_t index)
+{
+    assert(index < set->budgets.count);
+    return (const struct rule_trunk_budget *)set->budgets.items + index;
+}
+
+const struct rule_trunk_budget *rule_set_find_budget(const struct rule_set *set, struct slice trunk)
+{
+    const struct rule_trunk_budget *others = NULL;
+    for (size_t i = 0; i < set->budgets.count; i++) {
+        const struct rule_trunk_budget *budget = rule_set_budget(set, i);
+        struct slice name = slice_of_text(budget->trunk);
+        if (slice_equal(name, trunk))
+            return budget;
+        if (slice_equal(name, SLICE("*")))
+            others = budget;
+    }
+    return others;
+}
+
+void rule_set_review(const struct rule_set *set, uint64_t wall_us, struct conf_report *report)
+{
+    struct rule_record *const *records = set->records.items;
+    for (size_t i = 0; i < set->records.count; i++) {
+        const struct rule_record *record = records[i];
+        if (record->info.expires_us == INT64_MAX || record->info.mode == RULE_OFF ||
+            (record->info.expires_us > 0 && (uint64_t)record->info.expires_us > wall_us))
+            continue;
+        const struct conf_place place = {
+            .file = slice_of_text(record->expires.file),
+            .line = record->expires.line,
+            .column = record->expires.column,
+            .source = record->expires_source,
+        };
+        conf_report_add(report, CONF_WARNING, &place, "%s \"%s\" has expired and changes no call",
+                        record->info.is_card ? "scorecard" : "rule", record->info.id);
+        conf_report_hint(report, "remove it, or set a later date");
+    }
+}
+
 const char *rule_set_version(const struct rule_set *set)
 {
     return set->version;
@@ -101,5 +152,14 @@ const struct rule_named_list *rule_set_list(const struct rule_set *set, struct s
     for (size_t i = 0; i < set->lists.count; i++)
         if (slice_equal(lists[i].name, name))
             return &lists[i];
+    return NULL;
+}
+
+const struct rule_named_table *rule_set_table(const struct rule_set *set, struct slice name)
+{
+    const struct rule_named_table *tables = set->tables.items;
+    for (size_t i = 0; i < set->tables.count; i++)
+        if (slice_equal(tables[i].name, name))
+            return &tables[i];
     return NULL;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "config/report.h"
 #include "ruleset_int.h"
 
 /* One test's inputs, as rule_inputs.context. */
@@ -48,9 +49,10 @@ static void prepare(struct bench *bench, const struct rule_catalogue *catalogue,
 }
 
 static void report_failure(const struct rule_set *set, const struct rule_test *test,
-                           const struct rule_scratch *scratch, enum rule_result result,
+                           const struct rule_scratch *scratch, enum rule_result result, int points,
                            struct conf_report *report)
 {
+    const struct rule_info *info = rule_set_rule(set, test->rule);
     char memory[256];
     struct buffer names = buffer_over(memory, sizeof(memory) - 1);
     const struct conf_place place = {
@@ -59,10 +61,14 @@ static void report_failure(const struct rule_set *set, const struct rule_test *t
         .column = test->place.column,
         .source = test->source,
     };
-    conf_report_add(report, CONF_ERROR, &place,
-                    "rule \"%s\": this test expects \"%s\", but it comes to \"%s\"",
-                    rule_set_rule(set, test->rule)->id, rule_result_name(test->expected),
-                    rule_result_name(result));
+    if (info->is_card)
+        conf_report_add(report, CONF_ERROR, &place,
+                        "scorecard \"%s\": this test expects %d points, but it comes to %d",
+                        info->id, test->points, points);
+    else
+        conf_report_add(report, CONF_ERROR, &place,
+                        "rule \"%s\": this test expects \"%s\", but it comes to \"%s\"", info->id,
+                        rule_result_name(test->expected), rule_result_name(result));
     if (result != RULE_UNKNOWN)
         return;
     for (size_t i = 0; i < set->catalogue->count; i++) {
@@ -82,7 +88,8 @@ int rule_set_run_tests(const struct rule_set *set, rule_derive_fn *derive, void 
     struct rule_scratch *scratch = NULL;
     size_t count = set->catalogue->count;
     struct bench bench = {.values = calloc(count + 1, sizeof(*bench.values)), .count = count};
-    const struct rule_inputs inputs = {&bench, fetch, fetch_header, false};
+    const struct rule_inputs inputs = {
+        .context = &bench, .fetch = fetch, .fetch_header = fetch_header};
     *result = (struct rule_test_result){0, 0};
     int error = bench.values != NULL ? rule_scratch_create(&scratch) : -ENOMEM;
     if (error != 0)
@@ -90,13 +97,15 @@ int rule_set_run_tests(const struct rule_set *set, rule_derive_fn *derive, void 
     for (const struct rule_test *test = set->tests; test != NULL; test = test->next) {
         bench.test = test;
         prepare(&bench, set->catalogue, derive, context);
-        enum rule_result got = rule_set_test_rule(set, scratch, &inputs, test->rule);
-        if (got == test->expected) {
+        int points = 0;
+        enum rule_result got = rule_set_test_rule(set, scratch, &inputs, test->rule, &points);
+        bool is_card = rule_set_rule(set, test->rule)->is_card;
+        if (is_card ? points == test->points : got == test->expected) {
             result->passed++;
             continue;
         }
         result->failed++;
-        report_failure(set, test, scratch, got, report);
+        report_failure(set, test, scratch, got, points, report);
     }
     error = result->failed > 0 ? ERROR_CONFIG : 0;
 out:

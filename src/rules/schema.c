@@ -1,256 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "schema_int.h"
+#include "schema_rows_int.h"
 
-#include <errno.h>
-
-#include "config/value.h"
-#include "literal_int.h"
 #include "rules/action.h"
 #include "rules/evaluate.h"
 #include "rules/ruleset.h"
 
-enum { TYPE_MAX = 32, TITLE_MAX = 200, NOTE_MAX = 100, URI_MAX = 256 };
-
-#define RATE_COUNT_MAX 1000000U
-
-/* ---- types of this folder ------------------------------------------------------------------- */
-
-/* Keeps the node itself, for what only the loader can judge. */
-static int keep_node(struct conf_load *load, const struct conf_row *row,
-                     const struct conf_node *node, void *field)
-{
-    (void)load;
-    (void)row;
-    ((struct rule_kept *)field)->node = node;
-    return 0;
-}
-
-/* The row's argument is 1 + the enum conf_node_kind that it must have. */
-static int keep_kind(struct conf_load *load, const struct conf_row *row,
-                     const struct conf_node *node, void *field)
-{
-    if (node->kind + 1 == row->argument)
-        return keep_node(load, row, node, field);
-    conf_load_error(load, node, "%s is a %s", row->key, conf_node_kind_name(node));
-    conf_report_expect(load->report, "%s", row->format->example);
-    return ERROR_CONFIG;
-}
-
-static const struct conf_format condition_format = {
-    .name = "condition",
-    .example = "a condition such as: caller.country == \"CN\" and not trunk.trusted",
-    .size = sizeof(struct rule_kept),
-    .parse = keep_kind,
-};
-static const struct conf_format lists_format = {
-    .name = "lists by name",
-    .example = "a section (name: {numbers: [...]})",
-    .size = sizeof(struct rule_kept),
-    .parse = keep_kind,
-};
-static const struct conf_format entries_format = {
-    .name = "list of entries",
-    .example = "a list such as [\"+8613800138000\"]",
-    .size = sizeof(struct rule_kept),
-    .parse = keep_kind,
-};
-static const struct conf_format given_format = {
-    .name = "features with values",
-    .example = "a section (feature: value)",
-    .size = sizeof(struct rule_kept),
-    .parse = keep_kind,
-};
-static const struct conf_format path_format = {
-    .name = "path",
-    .example = "a path such as lists/roaming.txt",
-    .size = sizeof(struct rule_kept),
-    .parse = keep_kind,
-};
-static const struct conf_format target_format = {
-    .name = "trunk name or URI",
-    .example = "a trunk's name, or a URI such as sip:announcement@10.0.0.9",
-    .size = sizeof(struct rule_kept),
-    .parse = keep_kind,
-};
-
-enum { KEEP_SCALAR = CONF_NODE_SCALAR + 1, KEEP_SEQUENCE, KEEP_MAPPING };
-
-static bool is_token_byte(char byte)
-{
-    return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9');
-}
-
-bool rule_is_token(struct slice text, size_t max)
-{
-    if (text.length == 0 || text.length > max || !is_token_byte(text.data[0]))
-        return false;
-    for (size_t i = 1; i < text.length; i++)
-        if (!is_token_byte(text.data[i]) && strchr("._-", text.data[i]) == NULL)
-            return false;
-    return memchr(text.data, '\0', text.length) == NULL;
-}
-
-/* The row's argument is the greatest length. */
-static int parse_token(struct conf_load *load, const struct conf_row *row,
-                       const struct conf_node *node, void *field)
-{
-    struct conf_quote quote;
-    if (node->kind != CONF_NODE_SCALAR || !rule_is_token(node->text, (size_t)row->argument)) {
-        conf_load_error(load, node, "%s %s is not a valid name", row->key,
-                        node->kind == CONF_NODE_SCALAR ? conf_load_quote(load, node, &quote)
-                                                       : conf_node_kind_name(node));
-        conf_report_expect(load->report, "1 to %d of a-z, 0-9, \".\", \"_\" and \"-\", such as %s",
-                           (int)row->argument, row->format->example);
-        return ERROR_CONFIG;
-    }
-    *(struct slice *)field = node->text;
-    return 0;
-}
-
-static const struct conf_format token_format = {
-    .name = "name",
-    .example = "number-spoofing",
-    .size = sizeof(struct slice),
-    .parse = parse_token,
-};
-
-static const struct conf_row title_rows[] = {
-    {.key = "en",
-     .type = CONF_TEXT,
-     .max = TITLE_MAX,
-     CONF_FIELD(struct rule_title_draft, en),
-     .help = "The title in English."},
-    {.key = "zh",
-     .type = CONF_TEXT,
-     .max = TITLE_MAX,
-     CONF_FIELD(struct rule_title_draft, zh),
-     .help = "The title in Chinese."},
-};
-static const struct conf_section title_section = {
-    .name = "title", CONF_ROWS(title_rows), CONF_OBJECT(struct rule_title_draft)};
-
-static int parse_title(struct conf_load *load, const struct conf_row *row,
-                       const struct conf_node *node, void *field)
-{
-    struct rule_title_draft *title = field;
-    (void)row;
-    if (node->kind == CONF_NODE_SCALAR) {
-        title->en = node->text;
-        return 0;
-    }
-    return conf_section_load(load->document, node, &title_section, load->arena, load->report,
-                             title);
-}
-
-static const struct conf_format title_format = {
-    .name = "title",
-    .example = "{en: Domestic number from abroad, zh: 境外来电冒用境内号码}",
-    .size = sizeof(struct rule_title_draft),
-    .parse = parse_title,
-};
-
-static int parse_time(struct conf_load *load, const struct conf_row *row,
-                      const struct conf_node *node, void *field)
-{
-    struct conf_quote quote;
-    int error = node->kind == CONF_NODE_SCALAR ? rule_literal_time(node->text, field) : -EBADMSG;
-    if (error == 0)
-        return 0;
-    conf_load_error(load, node, "%s %s is not a %s", row->key,
-                    node->kind == CONF_NODE_SCALAR ? conf_load_quote(load, node, &quote)
-                                                   : conf_node_kind_name(node),
-                    error == -ERANGE ? "day of the calendar" : "date");
-    conf_report_expect(load->report, "%s", row->format->example);
-    return ERROR_CONFIG;
-}
-
-static const struct conf_format time_format = {
-    .name = "date",
-    .example = "2027-06-30 (00:00 UTC) or 2027-06-30T08:00:00+08:00",
-    .size = sizeof(int64_t),
-    .parse = parse_time,
-};
-
-static int parse_profile(struct conf_load *load, const struct conf_row *row,
-                         const struct conf_node *node, void *field)
-{
-    struct conf_quote quote;
-    struct slice text = node->kind == CONF_NODE_SCALAR ? node->text : (struct slice){0};
-    for (int i = 0; i < RULE_PROFILE_COUNT; i++) {
-        if (slice_equal(text, slice_of_text(rule_profile_name((enum rule_profile)i)))) {
-            *(int *)field = i;
-            return 0;
-        }
-    }
-    if (slice_equal(text, SLICE("608")))
-        conf_load_error(load, node, "608 needs a signed jCard: not available");
-    else
-        conf_load_error(load, node, "with: %s is not a way to block",
-                        node->kind == CONF_NODE_SCALAR ? conf_load_quote(load, node, &quote)
-                                                       : conf_node_kind_name(node));
-    conf_report_expect(load->report, "%s", row->format->example);
-    return ERROR_CONFIG;
-}
-
-static const struct conf_format profile_format = {
-    .name = "block profile",
-    .example = "403, 603 or 603+",
-    .size = sizeof(int),
-    .parse = parse_profile,
-};
-
-/* "10/m", "3/10s": -EBADMSG or -ERANGE otherwise. */
-static int read_rate(struct slice text, struct rule_rate *rate)
-{
-    size_t slash = slice_find(text, '/');
-    struct slice period = slice_trim(slice_from(text, slash + 1));
-    uint64_t count = 0;
-    if (slash == text.length || period.length == 0)
-        return -EBADMSG;
-    int error = slice_to_uint64(slice_trim(slice_first(text, slash)), RATE_COUNT_MAX, &count);
-    if (error != 0)
-        return error;
-
-    /* A bare unit means one of it. */
-    char memory[16];
-    struct buffer buffer = buffer_over(memory, sizeof(memory));
-    if (period.data[0] < '0' || period.data[0] > '9')
-        buffer_append_char(&buffer, '1');
-    buffer_append(&buffer, period);
-    error =
-        buffer.overflow ? -EBADMSG : conf_value_duration(buffer_slice(&buffer), &rate->period_us);
-    if (error != 0)
-        return error;
-    if (count == 0 || rate->period_us < (uint64_t)CONF_SECONDS(1) ||
-        rate->period_us > (uint64_t)CONF_DAYS(1))
-        return -ERANGE;
-    rate->count = (uint32_t)count;
-    return 0;
-}
-
-static int parse_rate(struct conf_load *load, const struct conf_row *row,
-                      const struct conf_node *node, void *field)
-{
-    struct conf_quote quote;
-    int error = node->kind == CONF_NODE_SCALAR ? read_rate(node->text, field) : -EBADMSG;
-    if (error == 0)
-        return 0;
-    conf_load_error(load, node, "rate %s is %s",
-                    node->kind == CONF_NODE_SCALAR ? conf_load_quote(load, node, &quote)
-                                                   : conf_node_kind_name(node),
-                    error == -ERANGE ? "out of range" : "not a rate");
-    conf_report_expect(load->report, "%s", row->format->example);
-    return ERROR_CONFIG;
-}
-
-static const struct conf_format rate_format = {
-    .name = "rate",
-    .example = "calls per time such as 10/m or 3/10s: 1 to 1000000 calls per 1s to 1d",
-    .size = sizeof(struct rule_rate),
-    .parse = parse_rate,
-};
-
-/* ---- policy steps and actions --------------------------------------------------------------- */
+enum { URI_MAX = 256 };
 
 static const struct conf_choice action_choices[] = {
 #define ACTION_CHOICE(name, word) {(word), (name), NULL},
@@ -284,19 +39,19 @@ static const struct conf_row step_rows[] = {
      .help = "What happens to the call."},
     {.key = "with",
      .type = CONF_CUSTOM,
-     .format = &profile_format,
+     .format = &rule_format_profile,
      .fallback = "603",
      CONF_FIELD(struct rule_step_draft, profile),
      .help = "block: how the call is answered. 603+ is the ATIS-1000099 form of 603."},
     {.key = "to",
      .type = CONF_CUSTOM,
-     .format = &target_format,
-     .argument = KEEP_SCALAR,
+     .format = &rule_format_target,
+     .argument = RULE_KEEP_SCALAR,
      CONF_FIELD(struct rule_step_draft, target),
      .help = "divert: the trunk or the sip:, sips: or tel: URI that gets the call."},
     {.key = "rate",
      .type = CONF_CUSTOM,
-     .format = &rate_format,
+     .format = &rule_format_rate,
      CONF_FIELD(struct rule_step_draft, rate),
      .help = "limit: calls that pass in a time; further ones get the code under else."},
     {.key = "per",
@@ -341,7 +96,7 @@ static int check_target(struct conf_load *load, const struct conf_node *target)
         return 0;
     conf_load_error(load, target, "to: %s is neither a trunk's name nor a URI",
                     conf_load_quote(load, target, &quote));
-    conf_report_expect(load->report, "%s", target_format.example);
+    conf_report_expect(load->report, "%s", rule_format_target.example);
     return ERROR_CONFIG;
 }
 
@@ -394,34 +149,44 @@ const struct conf_section rule_action_section = {
 static const struct conf_row list_rows[] = {
     {.key = "numbers",
      .type = CONF_CUSTOM,
-     .format = &entries_format,
-     .argument = KEEP_SEQUENCE,
+     .format = &rule_format_entries,
+     .argument = RULE_KEEP_SEQUENCE,
      CONF_FIELD(struct rule_list_draft, numbers),
      .help = "Telephone numbers in E.164; one that ends in * is a prefix."},
     {.key = "prefixes",
      .type = CONF_CUSTOM,
-     .format = &entries_format,
-     .argument = KEEP_SEQUENCE,
+     .format = &rule_format_entries,
+     .argument = RULE_KEEP_SEQUENCE,
      CONF_FIELD(struct rule_list_draft, prefixes),
      .help = "What telephone numbers begin with."},
     {.key = "texts",
      .type = CONF_CUSTOM,
-     .format = &entries_format,
-     .argument = KEEP_SEQUENCE,
+     .format = &rule_format_entries,
+     .argument = RULE_KEEP_SEQUENCE,
      CONF_FIELD(struct rule_list_draft, texts),
      .help = "Texts, compared byte by byte; one that ends in * is a prefix."},
+    {.key = "networks",
+     .type = CONF_CUSTOM,
+     .format = &rule_format_entries,
+     .argument = RULE_KEEP_SEQUENCE,
+     CONF_FIELD(struct rule_list_draft, networks),
+     .help = "IP addresses and networks (10.0.0.0/8, 2001:db8::/32), for features that are "
+             "addresses."},
     {.key = "file",
      .type = CONF_CUSTOM,
-     .format = &path_format,
-     .argument = KEEP_SCALAR,
+     .format = &rule_format_path,
+     .argument = RULE_KEEP_SCALAR,
      CONF_FIELD(struct rule_list_draft, file),
-     .help = "A file with one entry a line, beside the rule file. # begins a comment. Entries are "
-             "numbers and prefixes (86138*), or texts if the list has texts:."},
+     .help =
+         "A file with one entry a line, beside the rule file. # begins a comment. Entries are "
+         "numbers and prefixes (86138*), or texts if the list has texts:, or networks if it has "
+         "networks:."},
 };
 const struct conf_section rule_list_section = {
     .name = "list", CONF_ROWS(list_rows), CONF_OBJECT(struct rule_list_draft)};
 
-static const struct conf_choice mode_choices[] = {
+/* Rows that hold for the life of a rule, of all rules of a group, or of a scorecard. */
+const struct conf_choice rule_mode_choices[] = {
     {"enforce", RULE_ENFORCE, "its points and action count"},
     {"shadow", RULE_SHADOW, "it is evaluated and reported, but changes no call"},
     {"off", RULE_OFF, "it is checked, but not evaluated"},
@@ -439,8 +204,8 @@ static const struct conf_row test_rows[] = {
     {.key = "given",
      .type = CONF_CUSTOM,
      .flags = CONF_REQUIRED,
-     .format = &given_format,
-     .argument = KEEP_MAPPING,
+     .format = &rule_format_given,
+     .argument = RULE_KEEP_MAPPING,
      CONF_FIELD(struct rule_test_draft, given),
      .help = "Features with values; null is unknown, and so is what is left out. A header is "
              "written header.X-Name."},
@@ -455,24 +220,17 @@ const struct conf_section rule_test_section = {
     .name = "test", CONF_ROWS(test_rows), CONF_OBJECT(struct rule_test_draft)};
 
 static const struct conf_row rule_rows[] = {
-    {.key = "id",
-     .type = CONF_TEXT,
-     .flags = CONF_REQUIRED,
-     .max = RULE_ID_MAX,
-     CONF_FIELD(struct rule_draft, id),
-     .help = "Names the rule in verdicts, counts and events; unique across files."},
-    {.key = "title",
-     .type = CONF_CUSTOM,
-     .format = &title_format,
-     CONF_FIELD(struct rule_draft, title),
-     .help = "What people read; a text, or one per language."},
+    RULE_ID_ROW(struct rule_draft, "Names the rule in verdicts, counts and events; unique across "
+                                   "files, scorecards included."),
+    RULE_TITLE_ROW(struct rule_draft),
     {.key = "when",
      .type = CONF_CUSTOM,
      .flags = CONF_REQUIRED,
-     .format = &condition_format,
-     .argument = KEEP_SCALAR,
+     .format = &rule_format_condition,
+     .argument = RULE_KEEP_SCALAR,
      CONF_FIELD(struct rule_draft, when),
      .help = "The condition. The rule fires when it is true, not when it is unknown."},
+    RULE_UNLESS_ROW(struct rule_draft, "The exemption: the rule fires only when this is false."),
     {.key = "score",
      .type = CONF_INTEGER,
      .min = -RULE_SCORE_MAX,
@@ -481,38 +239,8 @@ static const struct conf_row rule_rows[] = {
      .unit = "points",
      CONF_FIELD(struct rule_draft, score),
      .help = "Points that are added when it fires; the sum is clipped to 0..100."},
-    {.key = "type",
-     .type = CONF_CUSTOM,
-     .format = &token_format,
-     .argument = TYPE_MAX,
-     CONF_FIELD(struct rule_draft, type),
-     .help = "The scam type that it stands for."},
-    {.key = "mode",
-     .type = CONF_CHOICE,
-     .choices = mode_choices,
-     .fallback = "enforce",
-     CONF_FIELD(struct rule_draft, mode),
-     .help = "Whether it counts, is tried, or rests."},
-    {.key = "starts",
-     .type = CONF_CUSTOM,
-     .format = &time_format,
-     CONF_FIELD(struct rule_draft, starts_us),
-     .help = "When it begins to apply."},
-    {.key = "expires",
-     .type = CONF_CUSTOM,
-     .format = &time_format,
-     CONF_FIELD(struct rule_draft, expires_us),
-     .help = "From when on it applies no more."},
-    {.key = "owner",
-     .type = CONF_TEXT,
-     .max = NOTE_MAX,
-     CONF_FIELD(struct rule_draft, owner),
-     .help = "Who answers for it."},
-    {.key = "ticket",
-     .type = CONF_TEXT,
-     .max = NOTE_MAX,
-     CONF_FIELD(struct rule_draft, ticket),
-     .help = "Where it was decided."},
+    RULE_LIFE_ROWS(struct rule_draft),
+    RULE_LIMIT_ROWS(struct rule_draft),
     {.key = "action",
      .type = CONF_SECTION,
      .section = &rule_action_section,
@@ -525,6 +253,18 @@ static const struct conf_row rule_rows[] = {
      .help = "Examples that must come out as stated."},
 };
 
+int rule_check_life(struct conf_load *load, const struct conf_node *node,
+                    const struct rule_life_draft *life)
+{
+    const struct conf_node *expires = conf_node_get(node, "expires");
+    if (expires != NULL && conf_node_get(node, "starts") != NULL &&
+        life->expires_us <= life->starts_us) {
+        conf_load_error(load, expires, "it expires before it starts");
+        return ERROR_CONFIG;
+    }
+    return 0;
+}
+
 static int check_rule(struct conf_load *load, const struct conf_node *node, void *object)
 {
     const struct rule_draft *rule = object;
@@ -533,13 +273,7 @@ static int check_rule(struct conf_load *load, const struct conf_node *node, void
         conf_report_hint(load->report, "give it points: score: 40");
         return ERROR_CONFIG;
     }
-    const struct conf_node *expires = conf_node_get(node, "expires");
-    if (expires != NULL && conf_node_get(node, "starts") != NULL &&
-        rule->expires_us <= rule->starts_us) {
-        conf_load_error(load, expires, "it expires before it starts");
-        return ERROR_CONFIG;
-    }
-    return 0;
+    return rule_check_life(load, node, &rule->life);
 }
 
 const struct conf_section rule_rule_section = {
@@ -550,18 +284,74 @@ const struct conf_section rule_rule_section = {
     .check = check_rule,
 };
 
+static const struct conf_row group_rows[] = {
+    RULE_ID_ROW(struct rule_group_draft, "Names the group in messages and in `explain`."),
+    RULE_WHEN_ROW(struct rule_group_draft, "What all its rules require besides their own."),
+    RULE_UNLESS_ROW(struct rule_group_draft, "An exemption from all its rules."),
+    RULE_LIFE_ROWS(struct rule_group_draft),
+    {.key = "rules",
+     .type = CONF_SECTION_LIST,
+     .flags = CONF_REQUIRED,
+     .section = &rule_rule_section,
+     CONF_FIELD(struct rule_group_draft, rules),
+     .help = "The rules. What one of them writes itself takes the place of the group's type, mode, "
+             "dates, owner and ticket."},
+};
+
+static int check_group(struct conf_load *load, const struct conf_node *node, void *object)
+{
+    const struct rule_group_draft *group = object;
+    return rule_check_life(load, node, &group->life);
+}
+
+const struct conf_section rule_group_section = {
+    .name = "group",
+    .identity = "id",
+    .help = "Rules that share conditions and what is said of their life.",
+    CONF_ROWS(group_rows),
+    CONF_OBJECT(struct rule_group_draft),
+    .check = check_group,
+};
+
 static const struct conf_row file_rows[] = {
     {.key = "lists",
      .type = CONF_CUSTOM,
-     .format = &lists_format,
-     .argument = KEEP_MAPPING,
+     .format = &rule_format_lists,
+     .argument = RULE_KEEP_MAPPING,
      CONF_FIELD(struct rule_file_draft, lists),
      .help = "Lists, for use behind in, by name."},
+    {.key = "tables",
+     .type = CONF_CUSTOM,
+     .format = &rule_format_lists,
+     .argument = RULE_KEEP_MAPPING,
+     CONF_FIELD(struct rule_file_draft, tables),
+     .help = "Lists whose entries carry a value, for lookup(), by name."},
+    {.key = "conditions",
+     .type = CONF_CUSTOM,
+     .format = &rule_format_named,
+     .argument = RULE_KEEP_MAPPING,
+     CONF_FIELD(struct rule_file_draft, conditions),
+     .help = "Conditions by name, for use in others and in rules of any file."},
     {.key = "rules",
      .type = CONF_SECTION_LIST,
      .section = &rule_rule_section,
      CONF_FIELD(struct rule_file_draft, rules),
      .help = "The rules."},
+    {.key = "groups",
+     .type = CONF_SECTION_LIST,
+     .section = &rule_group_section,
+     CONF_FIELD(struct rule_file_draft, groups),
+     .help = "Rules that share conditions; they come behind those of rules:."},
+    {.key = "scorecards",
+     .type = CONF_SECTION_LIST,
+     .section = &rule_card_section,
+     CONF_FIELD(struct rule_file_draft, cards),
+     .help = "Points from several features at once."},
+    {.key = "budgets",
+     .type = CONF_SECTION_LIST,
+     .section = &rule_budget_section,
+     CONF_FIELD(struct rule_file_draft, budgets),
+     .help = "How many calls of a trunk may be blocked by lists and reputation."},
     {.key = "policy",
      .type = CONF_SECTION_LIST,
      .section = &rule_step_section,

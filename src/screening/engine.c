@@ -56,14 +56,20 @@ bool screen_is_emergency(const struct smsg *message, const struct screen_trunk *
     return num_is_emergency(&trunk->profile, uri.scheme, uri.user, message->request_uri);
 }
 
-static void run_rules(struct screen_engine *engine, struct screen_verdict *verdict)
+static struct rule_inputs inputs_of(struct screen_engine *engine)
 {
-    const struct rule_set *rules = screen_policy_rules(engine->policy);
-    const struct rule_inputs inputs = {
+    return (struct rule_inputs){
         .context = engine,
         .fetch = screen_fetch_feature,
         .fetch_header = screen_fetch_header,
+        .call_hash = engine->input.call_hash,
     };
+}
+
+static void run_rules(struct screen_engine *engine, struct screen_verdict *verdict)
+{
+    const struct rule_set *rules = screen_policy_rules(engine->policy);
+    const struct rule_inputs inputs = inputs_of(engine);
     memset(engine->fetched, 0, sizeof(engine->fetched));
     rule_set_evaluate(rules, engine->scratch, &inputs, engine->input.wall_us, engine->input.trace,
                       &engine->outcome);
@@ -143,6 +149,10 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
     verdict->finding = rep_finding_none();
     engine->policy = policy;
     engine->input = *input;
+    if (input->source != NULL) {
+        engine->source = *input->source;
+        engine->input.source = &engine->source;
+    }
     engine->finding = rep_finding_none();
     engine->reputation_known = false;
     engine->caller_imitation = false;
@@ -187,6 +197,15 @@ const struct rule_outcome *screen_engine_outcome(const struct screen_engine *eng
 const struct smsg_decoded *screen_engine_decoded(const struct screen_engine *engine)
 {
     return &engine->decoded;
+}
+
+void screen_engine_card_parts(struct screen_engine *engine, size_t rule,
+                              void (*visit)(void *context, const struct rule_card_part *part),
+                              void *context)
+{
+    const struct rule_inputs inputs = inputs_of(engine);
+    rule_set_card_parts(screen_policy_rules(engine->policy), engine->scratch, &inputs, rule, visit,
+                        context);
 }
 
 const struct rule_value *screen_engine_feature(struct screen_engine *engine,

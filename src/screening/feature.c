@@ -251,6 +251,17 @@ FEATURE(MESSAGE_HAS_DIVERSION)
     return has_header(e, SMSG_HEADER_DIVERSION);
 }
 
+FEATURE(MESSAGE_SOURCE)
+{
+    return e->input.source != NULL ? rule_address(*e->input.source) : rule_unknown(RULE_ADDRESS);
+}
+
+FEATURE(TIME_NOW)
+{
+    uint64_t wall_us = e->input.wall_us;
+    return rule_time(wall_us <= INT64_MAX ? (int64_t)wall_us : INT64_MAX);
+}
+
 FEATURE(TIME_HOUR)
 {
     return rule_integer(e->clockface.local_hour);

@@ -23,7 +23,8 @@ struct screen_engine {
 
     /* The judgement under way. */
     const struct screen_policy *policy;
-    struct screen_input input; /* a copy: features are read after the judgement too */
+    struct screen_input input;  /* a copy: features are read after the judgement too */
+    struct rule_address source; /* that input.source points to */
     bool reputation_known;
     bool caller_imitation;
     struct rep_finding finding;

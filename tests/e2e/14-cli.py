@@ -33,6 +33,13 @@ rules:
     when: caller.number == "+8613800000003"
     score: 10
     action: {do: limit, rate: 1/60s, per: caller, else: 486}
+scorecards:
+  - id: model
+    when: caller.display == "Model"
+    intercept: -7
+    features:
+      - {feature: caller.kind, bins: [{in: [mobile, fixed], points: 20}]}
+      - {feature: reputation.score, bins: [{below: 50, points: 1}], missing: 3}
 policy:
   - {at: 60, do: tag}
   - {at: 90, do: block, with: 403}
@@ -82,6 +89,12 @@ def explained():
                         r"trunk\.name +carrier", r"diverting\.number +unknown"):
             check(re.search(pattern, output), f"with {pattern}", output)
         check("\x1b" not in output, "no colours where there is no terminal")
+
+        status, output = daemon.cli("explain", "--caller", CLEAN, "--callee", CALLED,
+                                    "--display", "Model")
+        for pattern in (r"\+16 +model", r"-7 +intercept", r"\+20 +caller\.kind = mobile",
+                        r"\+3 +reputation\.score = unknown"):
+            check(re.search(pattern, output), f"a scorecard with {pattern}", output)
 
         _, answer = explain(daemon, LISTED)
         equal({key: answer.get(key) for key in ("action", "with", "code", "authority", "type",

@@ -48,9 +48,35 @@ static struct rule_value some_value(enum rule_type type, struct random_state *ra
         value.ratio = (double)(choice % 100) / 100;
     else if (type == RULE_TEXT || type == RULE_NUMBER)
         value.text = text;
+    else if (type == RULE_ADDRESS)
+        memset(value.address.bytes, (int)(choice % 256), sizeof(value.address.bytes));
     else
         value.integer = (int64_t)(choice % 128);
     return value;
+}
+
+/* What the parts of a scorecard come to. */
+struct card_sum {
+    long points;
+    bool met;
+};
+
+static void add_part(void *context, const struct rule_card_part *part)
+{
+    struct card_sum *sum = context;
+    sum->points += part->points;
+    sum->met = true;
+}
+
+static void require_points(const struct rule_set *set, struct rule_scratch *scratch,
+                           const struct rule_inputs *inputs, const struct rule_fired *fired)
+{
+    struct card_sum sum = {0, false};
+    rule_set_card_parts(set, scratch, inputs, fired->rule, add_part, &sum);
+    long clipped = sum.points < -RULE_SCORE_MAX  ? -RULE_SCORE_MAX
+                   : sum.points > RULE_SCORE_MAX ? RULE_SCORE_MAX
+                                                 : sum.points;
+    require(fired->points == (sum.met ? clipped : rule_set_rule(set, fired->rule)->score));
 }
 
 static void evaluate(const struct rule_set *set, struct rule_scratch *scratch, uint64_t seed)
@@ -61,10 +87,18 @@ static void evaluate(const struct rule_set *set, struct rule_scratch *scratch, u
     random_seed(&random, seed);
     for (size_t i = 0; i < fixture_catalogue.count; i++)
         call.values[i] = some_value(fixture_features[i].type, &random);
-    const struct rule_inputs inputs = fixture_inputs(&call);
+    struct rule_inputs inputs = fixture_inputs(&call);
+    inputs.call_hash = seed;
     rule_set_evaluate(set, scratch, &inputs, UINT64_C(1795392000000000), NULL, &outcome);
     require(outcome.live.score >= 0 && outcome.live.score <= RULE_SCORE_MAX);
     require(outcome.fired_total + outcome.unknown_total <= rule_set_count(set));
+    for (size_t i = 0; i < rule_set_count(set); i++) {
+        struct card_sum sum = {0, false};
+        rule_set_card_parts(set, scratch, &inputs, i, add_part, &sum);
+        require(sum.met == rule_set_rule(set, i)->is_card);
+    }
+    for (uint32_t i = 0; i < outcome.fired_count; i++)
+        require_points(set, scratch, &inputs, &outcome.fired[i]);
 }
 
 static void exercise(const struct rule_set *set, struct conf_report *report)
@@ -95,6 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require((error == 0) == (set != NULL));
     if (set != NULL)
         exercise(set, report);
+    if (set != NULL)
+        rule_set_review(set, UINT64_C(1795392000000000), report);
     rule_set_destroy(set);
     conf_report_destroy(report);
     return 0;

@@ -146,10 +146,128 @@ START_TEST(absent_header_is_unknown)
 }
 END_TEST
 
+/* Of 10,000 calls, about as many as it says are within a roll-out, and they stay when it grows. */
+START_TEST(rollout_is_a_share_of_calls)
+{
+    struct rule_set *set = parse("rules:\n"
+                                 "  - {id: r, when: trunk.trusted, score: 10, rollout: 20%}\n"
+                                 "  - {id: s, when: trunk.trusted, score: 10, rollout: 20%}\n");
+    struct rule_set *grown =
+        parse("rules: [{id: r, when: trunk.trusted, score: 10, rollout: 40%}]\n");
+    struct rule_inputs inputs = fixture_inputs(&call);
+    unsigned taken = 0, both = 0;
+    give("trunk.trusted", rule_flag(true));
+    for (inputs.call_hash = 0; inputs.call_hash < 10000; inputs.call_hash++) {
+        rule_set_evaluate(set, scratch, &inputs, NOW_US, NULL, &outcome);
+        bool first = !outcome.fired[0].shadow;
+        ck_assert_uint_eq(outcome.fired_total, 2);
+        taken += first ? 1 : 0;
+        both += first && !outcome.fired[1].shadow ? 1 : 0;
+        rule_set_evaluate(grown, scratch, &inputs, NOW_US, NULL, &outcome);
+        ck_assert(!first || !outcome.fired[0].shadow);
+    }
+    ck_assert_uint_ge(taken, 1800);
+    ck_assert_uint_le(taken, 2200);
+    ck_assert_uint_ge(both, 300);
+    ck_assert_uint_le(both, 500);
+    rule_set_destroy(grown);
+    rule_set_destroy(set);
+}
+END_TEST
+
+START_TEST(demoted_rule_is_in_shadow)
+{
+    struct rule_set *set = parse("rules:\n"
+                                 "  - {id: a, when: trunk.trusted, score: 10}\n"
+                                 "  - {id: b, when: trunk.trusted, score: 20}\n");
+    atomic_uchar demoted[2];
+    struct rule_inputs inputs = fixture_inputs(&call);
+    inputs.demoted = demoted;
+    give("trunk.trusted", rule_flag(true));
+    atomic_init(&demoted[0], 0);
+    atomic_init(&demoted[1], 0);
+    rule_set_evaluate(set, scratch, &inputs, NOW_US, NULL, &outcome);
+    ck_assert_int_eq(outcome.live.score, 30);
+    atomic_store(&demoted[1], 1);
+    rule_set_evaluate(set, scratch, &inputs, NOW_US, NULL, &outcome);
+    ck_assert_int_eq(outcome.live.score, 10);
+    ck_assert_int_eq(outcome.shadow.score, 30);
+    ck_assert(outcome.fired[1].shadow);
+    rule_set_destroy(set);
+}
+END_TEST
+
+struct parts {
+    unsigned count;
+    struct rule_card_part items[4];
+};
+
+static void keep_part(void *context, const struct rule_card_part *part)
+{
+    struct parts *parts = context;
+    ck_assert_uint_lt(parts->count, 4);
+    parts->items[parts->count++] = *part;
+}
+
+START_TEST(scorecard_tells_its_parts)
+{
+    struct rule_set *set =
+        parse("rules: [{id: a, when: trunk.trusted, score: 1}]\n"
+              "scorecards:\n"
+              "  - id: c\n"
+              "    intercept: -7\n"
+              "    features:\n"
+              "      - {feature: message.size, bins: [{below: 9, points: 1}, {points: 20}]}\n"
+              "      - {feature: caller.kind, bins: [{is: voip, points: 5}], missing: 3}\n");
+    struct rule_inputs inputs = fixture_inputs(&call);
+    struct parts parts = {0};
+    give("message.size", rule_integer(9));
+    rule_set_evaluate(set, scratch, &inputs, NOW_US, NULL, &outcome);
+    ck_assert_int_eq(outcome.live.score, 16);
+    /* What is missing has points, so it keeps nothing from being decided. */
+    ck_assert(!rule_feature_unknown(&outcome, feature("caller.kind")));
+    rule_set_card_parts(set, scratch, &inputs, 0, keep_part, &parts);
+    ck_assert_uint_eq(parts.count, 0);
+    rule_set_card_parts(set, scratch, &inputs, 1, keep_part, &parts);
+    ck_assert_uint_eq(parts.count, 3);
+    ck_assert_int_eq(parts.items[0].points, -7);
+    ck_assert_str_eq(parts.items[1].feature, "message.size");
+    ck_assert_int_eq(parts.items[1].bin, 1);
+    ck_assert_int_eq(parts.items[1].points, 20);
+    ck_assert(!parts.items[2].value.known);
+    ck_assert_int_eq(parts.items[2].bin, RULE_NONE);
+    ck_assert_int_eq(parts.items[2].points, 3);
+    rule_set_destroy(set);
+}
+END_TEST
+
+/* Nested as deep as conditions may be, the stack of the machine suffices. */
+START_TEST(deepest_condition_runs)
+{
+    char text[16384] = "conditions:\n";
+    size_t length = strlen(text);
+    for (int i = 0; i < 5; i++)
+        length += (size_t)snprintf(
+            text + length, sizeof(text) - length,
+            "  c%d: message.size > 0 and (message.size > 1 and (message.size > 2 and (message.size "
+            "> 3 and (message.size > 4 and (message.size > 5 and (message.size > 6 and (not (c%d)"
+            ")))))))\n",
+            i, i + 1);
+    (void)snprintf(text + length, sizeof(text) - length,
+                   "  c5: trunk.trusted\nrules: [{id: r, when: c0, score: 1}]\n");
+    struct rule_set *set = parse(text);
+    give("message.size", rule_integer(9));
+    give("trunk.trusted", rule_flag(false));
+    evaluate(set);
+    ck_assert_uint_eq(outcome.fired_total, 1);
+    rule_set_destroy(set);
+}
+END_TEST
+
 START_TEST(without_header_callback_no_header_is_there)
 {
     struct rule_set *set = condition("not has_header(\"X-A\")");
-    const struct rule_inputs inputs = {&call, fixture_fetch, NULL, false};
+    const struct rule_inputs inputs = {.context = &call, .fetch = fixture_fetch};
     rule_set_evaluate(set, scratch, &inputs, NOW_US, NULL, &outcome);
     ck_assert_uint_eq(outcome.fired_total, 1);
     rule_set_destroy(set);
@@ -428,6 +546,10 @@ int main(void)
     Suite *suite = suite_create("rules/evaluate");
     TCase *tests = tcase_create("evaluate");
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, rollout_is_a_share_of_calls);
+    tcase_add_test(tests, demoted_rule_is_in_shadow);
+    tcase_add_test(tests, scorecard_tells_its_parts);
+    tcase_add_test(tests, deepest_condition_runs);
     tcase_add_test(tests, and_stops_at_false);
     tcase_add_test(tests, and_goes_on_at_unknown);
     tcase_add_test(tests, or_stops_at_true);

@@ -185,6 +185,190 @@ START_TEST(number_without_plus_is_a_warning)
 }
 END_TEST
 
+/* The only problem is this warning. */
+static void warned(const char *text, const char *message)
+{
+    char memory[512] = "";
+    struct rule_set *set = parse_one(text);
+    ck_assert_uint_eq(conf_report_count(report, CONF_WARNING), 1);
+    conf_report_each(report, keep_message, memory);
+    ck_assert_str_eq(memory, message);
+    rule_set_destroy(set);
+}
+
+START_TEST(empty_list_is_a_warning)
+{
+    warned("lists: {vip: {numbers: []}}\n"
+           "rules:\n  - {id: a, when: 'caller.valid and caller.number in vip', score: 1}\n",
+           "first.yaml:3:54: rule \"a\": the list vip is empty, so this can never be true");
+}
+END_TEST
+
+START_TEST(exemption_by_an_empty_list_is_none)
+{
+    struct rule_set *set =
+        parse_one("lists: {vip: {numbers: []}}\n"
+                  "rules: [{id: a, when: 'caller.valid', unless: caller.number in vip, score: 1}]");
+    ck_assert_uint_eq(conf_report_count(report, CONF_WARNING), 0);
+    rule_set_destroy(set);
+}
+END_TEST
+
+START_TEST(literal_that_stands_twice_is_a_warning)
+{
+    warned("rules:\n  - {id: a, when: 'caller.country in [\"CN\", \"HK\", \"CN\"]', score: 1}\n",
+           "first.yaml:2:51: rule \"a\": \"CN\" stands here twice");
+}
+END_TEST
+
+START_TEST(prefix_behind_a_shorter_one_is_a_warning)
+{
+    warned(
+        "rules:\n  - {id: a, when: 'caller.number starts_with [\"+86\", \"+8617\"]', score: 1}\n",
+        "first.yaml:2:54: rule \"a\": what starts with \"+8617\" also starts with \"+86\"");
+}
+END_TEST
+
+START_TEST(network_within_another_is_a_warning)
+{
+    warned("lists:\n  lab: {networks: [10.0.0.0/8, 10.1.0.0/16]}\n",
+           "first.yaml:2:32: list \"lab\": a network above holds all of \"10.1.0.0/16\"");
+}
+END_TEST
+
+START_TEST(entry_of_a_table_twice_is_a_warning)
+{
+    warned("tables:\n  fee: {value: integer, numbers: {'+441': 2, '441': 2}}\n",
+           "first.yaml:2:46: table \"fee\": \"441\" stands here twice");
+}
+END_TEST
+
+START_TEST(rollout_in_shadow_is_a_warning)
+{
+    warned("rules:\n  - {id: a, when: caller.valid, score: 1, mode: shadow, rollout: 5%}\n",
+           "first.yaml:2:66: \"rollout\" means nothing in mode shadow");
+}
+END_TEST
+
+START_TEST(life_has_what_was_written)
+{
+    struct rule_set *set = parse_one("rules:\n"
+                                     "  - id: a\n"
+                                     "    when: caller.valid\n"
+                                     "    unless: trunk.trusted\n"
+                                     "    score: 1\n"
+                                     "    rollout: 12.5%\n"
+                                     "    budget: 100/min\n");
+    const struct rule_info *rule = rule_set_rule(set, 0);
+    ck_assert_str_eq(rule->unless, "trunk.trusted");
+    ck_assert_str_eq(rule->group, "");
+    ck_assert_uint_eq(rule->rollout, 1250);
+    ck_assert_uint_eq(rule->budget.calls, 100);
+    ck_assert_uint_eq(rule->budget.period_us, 60000000);
+    rule_set_destroy(set);
+}
+END_TEST
+
+START_TEST(group_speaks_for_its_rules)
+{
+    struct rule_set *set =
+        parse_one("groups:\n"
+                  "  - id: g\n"
+                  "    type: loan\n"
+                  "    mode: shadow\n"
+                  "    owner: desk\n"
+                  "    ticket: OPS-7\n"
+                  "    expires: 2027-01-01\n"
+                  "    rules:\n"
+                  "      - {id: a, when: caller.valid, score: 1}\n"
+                  "      - {id: b, when: caller.valid, score: 1, type: bank, mode: enforce,\n"
+                  "         owner: me, ticket: OPS-8, expires: 2028-01-01}\n");
+    const struct rule_info *a = rule_set_rule(set, 0);
+    const struct rule_info *b = rule_set_rule(set, 1);
+    ck_assert_str_eq(a->group, "g");
+    ck_assert_str_eq(a->type, "loan");
+    ck_assert_str_eq(a->owner, "desk");
+    ck_assert_str_eq(a->ticket, "OPS-7");
+    ck_assert_int_eq(a->mode, RULE_SHADOW);
+    ck_assert_int_eq(a->expires_us, INT64_C(1798761600000000));
+    ck_assert_str_eq(b->type, "bank");
+    ck_assert_str_eq(b->owner, "me");
+    ck_assert_str_eq(b->ticket, "OPS-8");
+    ck_assert_int_eq(b->mode, RULE_ENFORCE);
+    ck_assert_int_eq(b->expires_us, INT64_C(1830297600000000));
+    rule_set_destroy(set);
+}
+END_TEST
+
+START_TEST(budgets_of_trunks_are_found)
+{
+    struct rule_set *set = parse_one("budgets:\n"
+                                     "  - {trunk: sbc-a, blocks: 100/min}\n"
+                                     "  - {trunk: '*', blocks: 5/s}\n");
+    ck_assert_uint_eq(rule_set_budget_count(set), 2);
+    ck_assert_uint_eq(rule_set_find_budget(set, SLICE("sbc-a"))->blocks.calls, 100);
+    ck_assert_uint_eq(rule_set_find_budget(set, SLICE("sbc-b"))->blocks.calls, 5);
+    ck_assert_uint_eq(rule_set_budget(set, 0)->place.line, 2);
+    rule_set_destroy(set);
+}
+END_TEST
+
+START_TEST(trunk_without_a_budget_has_none)
+{
+    struct rule_set *set = parse_one("budgets: [{trunk: sbc-a, blocks: 100/min}]");
+    ck_assert_ptr_null(rule_set_find_budget(set, SLICE("sbc-b")));
+    rule_set_destroy(set);
+}
+END_TEST
+
+START_TEST(same_budget_in_two_files)
+{
+    static const char *const texts[] = {"budgets: [{trunk: a, blocks: 1/s}]",
+                                        "budgets:\n  - {trunk: a, blocks: 2/s}\n"};
+    refused(2, texts,
+            "second.yaml:2:13: there is another budget for this trunk in first.yaml, line 1");
+}
+END_TEST
+
+START_TEST(same_condition_in_two_files)
+{
+    static const char *const texts[] = {"conditions: {c: caller.valid}",
+                                        "conditions:\n  c: caller.valid\n"};
+    refused(
+        2, texts,
+        "second.yaml:2:3: condition \"c\" is defined twice; the first is in first.yaml, line 1");
+}
+END_TEST
+
+/* The condition is wrong where it stands; the rules that name it are not. */
+START_TEST(wrong_condition_is_reported_once)
+{
+    static const char *const texts[] = {
+        "rules: [{id: a, when: c, score: 1}, {id: b, when: not c, score: 1}]",
+        "conditions:\n  c: caller.vald\n",
+    };
+    refused(2, texts, "second.yaml:2:6: condition \"c\": there is no feature \"caller.vald\"");
+    ck_assert_uint_eq(conf_report_count(report, CONF_ERROR), 1);
+}
+END_TEST
+
+START_TEST(expired_rule_is_reviewed)
+{
+    static const char *const text =
+        "rules:\n"
+        "  - {id: a, when: caller.valid, score: 1, expires: 2026-01-01}\n"
+        "  - {id: b, when: caller.valid, score: 1, expires: 2028-01-01}\n"
+        "  - {id: c, when: caller.valid, score: 1}\n";
+    char memory[512] = "";
+    struct rule_set *set = parse_one(text);
+    rule_set_review(set, UINT64_C(1795392000000000), report);
+    ck_assert_uint_eq(conf_report_count(report, CONF_WARNING), 1);
+    conf_report_each(report, keep_message, memory);
+    ck_assert_str_eq(memory, "first.yaml:2:52: rule \"a\" has expired and changes no call");
+    rule_set_destroy(set);
+}
+END_TEST
+
 START_TEST(files_share_lists_and_ids)
 {
     static const char *const texts[] = {
@@ -323,8 +507,9 @@ END_TEST
 START_TEST(schema_rows_are_sound)
 {
     const struct conf_section *const sections[] = {
-        &rule_file_section,   &rule_list_section, &rule_rule_section,
-        &rule_action_section, &rule_test_section, &rule_step_section,
+        &rule_file_section, &rule_list_section,   &rule_rule_section,  &rule_action_section,
+        &rule_test_section, &rule_step_section,   &rule_table_section, &rule_group_section,
+        &rule_card_section, &rule_budget_section,
     };
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
         ck_assert_int_eq(conf_section_verify(sections[i], report), 0);
@@ -343,6 +528,21 @@ int main(void)
     tcase_add_test(tests, policy_is_sorted);
     tcase_add_test(tests, milder_step_above_is_a_warning);
     tcase_add_test(tests, number_without_plus_is_a_warning);
+    tcase_add_test(tests, empty_list_is_a_warning);
+    tcase_add_test(tests, exemption_by_an_empty_list_is_none);
+    tcase_add_test(tests, literal_that_stands_twice_is_a_warning);
+    tcase_add_test(tests, prefix_behind_a_shorter_one_is_a_warning);
+    tcase_add_test(tests, network_within_another_is_a_warning);
+    tcase_add_test(tests, entry_of_a_table_twice_is_a_warning);
+    tcase_add_test(tests, rollout_in_shadow_is_a_warning);
+    tcase_add_test(tests, life_has_what_was_written);
+    tcase_add_test(tests, group_speaks_for_its_rules);
+    tcase_add_test(tests, budgets_of_trunks_are_found);
+    tcase_add_test(tests, trunk_without_a_budget_has_none);
+    tcase_add_test(tests, same_budget_in_two_files);
+    tcase_add_test(tests, same_condition_in_two_files);
+    tcase_add_test(tests, wrong_condition_is_reported_once);
+    tcase_add_test(tests, expired_rule_is_reviewed);
     tcase_add_test(tests, files_share_lists_and_ids);
     tcase_add_test(tests, same_id_in_two_files);
     tcase_add_test(tests, same_list_in_two_files);

@@ -4,12 +4,14 @@
  * that must be refused with the message on their first line, and the shipped packs with their own
  * tests.
  *
- *     [@time] feature=value header.Name=value ... -> SCORE FIRED ACTION [shadow:SCORE:ACTION]
- *                                                    [unknown:RULES | ?]
+ *     [@time] [#hash] feature=value header.Name=value ...
+ *         -> SCORE FIRED ACTION [shadow:SCORE:ACTION] [unknown:RULES | ?]
  *
- * FIRED is "-" or ids in order, "~" before one in shadow. "?" says that unknown rules do not
- * matter.
+ * A hash stands for the call's. The items of a set stand between bars: a|b. FIRED is "-" or ids in
+ * order, "~" before one in shadow, ":" and the points behind a scorecard. "?" says that unknown
+ * rules do not matter.
  */
+#include <arpa/inet.h>
 #include <check.h>
 #include <glob.h>
 #include <inttypes.h>
@@ -30,12 +32,14 @@
 #define NOW_US         UINT64_C(1795392000000000) /* 2026-11-23 */
 #define FILE_MAX_BYTES 65536
 
-enum { LINE_MAX_BYTES = 1024, FAILURES_SHOWN = 10 };
+enum { LINE_MAX_BYTES = 1024, FAILURES_SHOWN = 10, SET_ITEMS = 8 };
 
 /* One line of an .expect file, as it is taken apart. */
 struct row {
     struct fixture_call call;
     uint64_t wall_us;
+    uint64_t hash;
+    struct slice set[SET_ITEMS];
     struct slice expected;
 };
 
@@ -82,7 +86,33 @@ static int64_t time_of(struct slice text)
     return ((int64_t)timegm(&civil) - zone) * 1000000;
 }
 
-static struct rule_value value_of(enum rule_type type, struct slice text)
+static struct rule_address address_of(struct slice text)
+{
+    struct rule_address address = {{0}};
+    char memory[64];
+    ck_assert_uint_lt(text.length, sizeof(memory));
+    memcpy(memory, text.data, text.length);
+    memory[text.length] = '\0';
+    if (inet_pton(AF_INET6, memory, address.bytes) == 1)
+        return address;
+    address.bytes[10] = 0xff;
+    address.bytes[11] = 0xff;
+    ck_assert_int_eq(inet_pton(AF_INET, memory, address.bytes + 12), 1);
+    return address;
+}
+
+static struct rule_value set_of(struct row *row, struct slice text)
+{
+    size_t count = 0;
+    while (text.length > 0) {
+        ck_assert_uint_lt(count, SET_ITEMS);
+        row->set[count] = slice_first(text, slice_find(text, '|'));
+        text = slice_from(text, row->set[count++].length + 1);
+    }
+    return rule_text_values(row->set, count);
+}
+
+static struct rule_value value_of(struct row *row, enum rule_type type, struct slice text)
 {
     struct rule_value value = rule_unknown(type);
     uint64_t duration = 0;
@@ -106,6 +136,10 @@ static struct rule_value value_of(enum rule_type type, struct slice text)
     case RULE_TIME:
         value.integer = time_of(text);
         break;
+    case RULE_ADDRESS:
+        return rule_address(address_of(text));
+    case RULE_SET:
+        return set_of(row, text);
     default:
         value.text = text;
         break;
@@ -128,7 +162,7 @@ static void give(struct row *row, struct slice word)
     }
     ck_assert_msg(rule_catalogue_find(&fixture_catalogue, name, &feature), "no feature %.*s",
                   SLICE_ARGS(name));
-    call->values[feature] = value_of(fixture_features[feature].type, text);
+    call->values[feature] = value_of(row, fixture_features[feature].type, text);
 }
 
 static void read_row(struct row *row, struct slice line)
@@ -142,6 +176,8 @@ static void read_row(struct row *row, struct slice line)
             break;
         if (word.data[0] == '@')
             row->wall_us = (uint64_t)time_of(slice_from(word, 1));
+        else if (word.data[0] == '#')
+            ck_assert_int_eq(slice_to_uint64(slice_from(word, 1), UINT64_MAX, &row->hash), 0);
         else
             give(row, word);
     }
@@ -154,7 +190,10 @@ static void append_ids(struct buffer *out, const struct rule_set *set,
     for (uint32_t i = 0; i < outcome->fired_count; i++) {
         buffer_append_text(out, i > 0 ? "," : "");
         buffer_append_text(out, outcome->fired[i].shadow ? "~" : "");
-        buffer_append_text(out, rule_set_rule(set, outcome->fired[i].rule)->id);
+        const struct rule_info *info = rule_set_rule(set, outcome->fired[i].rule);
+        buffer_append_text(out, info->id);
+        if (info->is_card)
+            buffer_format(out, ":%d", outcome->fired[i].points);
     }
     if (outcome->fired_count == 0)
         buffer_append_char(out, '-');
@@ -198,10 +237,11 @@ static void run_rows(const char *path, const struct rule_set *set, struct rule_s
         struct slice line = slice_first(rest, slice_find(rest, '\n'));
         rest = slice_from(rest, line.length + 1);
         number++;
-        if (slice_trim(line).length == 0 || line.data[0] == '#')
+        if (slice_trim(line).length == 0 || slice_starts_with(line, SLICE("# ")))
             continue;
         read_row(&row, line);
-        const struct rule_inputs inputs = fixture_inputs(&row.call);
+        struct rule_inputs inputs = fixture_inputs(&row.call);
+        inputs.call_hash = row.hash;
         rule_set_evaluate(set, scratch, &inputs, row.wall_us, NULL, &outcome);
 
         char memory[LINE_MAX_BYTES];
@@ -285,24 +325,42 @@ static void keep_problem(const struct conf_problem *problem, void *argument)
                        problem->message);
 }
 
-/* The file has one problem, which its first line states behind "# ". */
+/* What the first line states behind "# ", or, of a file that cannot have such a line, what stands
+ * beside it in a file of the same name that ends in .message. The text is to be freed. */
+static char *read_expected(const char *path, struct slice *expected)
+{
+    char *text = NULL;
+    size_t length = 0;
+    ck_assert_int_eq(file_read(path, FILE_MAX_BYTES, &text, &length), 0);
+    struct slice line = slice_first(slice_make(text, length), strcspn(text, "\n"));
+    if (slice_starts_with(line, SLICE("# "))) {
+        *expected = slice_from(line, 2);
+        return text;
+    }
+    char beside[256];
+    free(text);
+    (void)snprintf(beside, sizeof(beside), "%.*s.message", (int)(strlen(path) - strlen(".yaml")),
+                   path);
+    ck_assert_int_eq(file_read(beside, FILE_MAX_BYTES, &text, &length), 0);
+    *expected = slice_trim(slice_make(text, length));
+    return text;
+}
+
+/* The file has exactly that problem. */
 static bool is_refused(const char *path)
 {
     struct conf_report *report = NULL;
     struct rule_set *set = NULL;
     struct rule_test_result tests = {0, 0};
     struct first_problem problem = {0, ""};
-    char *text = NULL;
-    size_t length = 0;
-    ck_assert_int_eq(file_read(path, FILE_MAX_BYTES, &text, &length), 0);
+    struct slice expected;
+    char *text = read_expected(path, &expected);
     ck_assert_int_eq(conf_report_create(&report), 0);
     int error = rule_set_load(&fixture_catalogue, &path, 1, report, &set);
     if (error == 0)
         error = rule_set_run_tests(set, NULL, NULL, report, &tests);
     conf_report_each(report, keep_problem, &problem);
 
-    struct slice line = slice_first(slice_make(text, length), strcspn(text, "\n"));
-    struct slice expected = slice_from(line, 2);
     bool good = error == ERROR_CONFIG && problem.count == 1 &&
                 slice_equal(slice_of_text(problem.text), expected);
     if (!good)
@@ -319,7 +377,7 @@ START_TEST(broken_files)
     glob_t found;
     unsigned wrong = 0;
     ck_assert_int_eq(glob(TABLES "broken/*.yaml", 0, NULL, &found), 0);
-    ck_assert_uint_ge(found.gl_pathc, 120);
+    ck_assert_uint_ge(found.gl_pathc, 270);
     for (size_t i = 0; i < found.gl_pathc && wrong < FAILURES_SHOWN; i++)
         wrong += is_refused(found.gl_pathv[i]) ? 0 : 1;
     ck_assert_uint_eq(wrong, 0);

@@ -63,7 +63,9 @@
     X("test.age", RULE_DURATION, "", "90d")                                  \
     X("test.share", RULE_RATIO, "", "20%")                                   \
     X("test.since", RULE_TIME, "", "2027-06-30")                             \
-    X("test.words", RULE_SET, "", "[a, b]")
+    X("test.words", RULE_SET, "", "[a, b]")                                  \
+    X("test.calls", RULE_INTEGER, "", "12")                                  \
+    X("test.source", RULE_ADDRESS, "", "\"10.0.0.1\"")
 
 static const struct rule_feature fixture_features[] = {
 #define FIXTURE_ROW(name, type, choices, example) \
@@ -107,7 +109,8 @@ static inline bool fixture_fetch_header(void *context, struct slice name, struct
 
 static inline struct rule_inputs fixture_inputs(struct fixture_call *call)
 {
-    return (struct rule_inputs){call, fixture_fetch, fixture_fetch_header, false};
+    return (struct rule_inputs){
+        .context = call, .fetch = fixture_fetch, .fetch_header = fixture_fetch_header};
 }
 
 #endif
