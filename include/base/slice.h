@@ -49,9 +49,10 @@ static inline bool slice_is_empty(struct slice slice)
     return slice.length == 0;
 }
 
+/* NULL for an absent slice: C gives NULL + 0 no meaning. */
 static inline const char *slice_past(struct slice slice)
 {
-    return slice.data + slice.length;
+    return slice.length > 0 ? slice.data + slice.length : slice.data;
 }
 
 static inline bool slice_equal(struct slice a, struct slice b)
@@ -77,7 +78,7 @@ static inline struct slice slice_from(struct slice slice, size_t first)
 {
     if (first > slice.length)
         first = slice.length;
-    return (struct slice){slice.data + first, slice.length - first};
+    return (struct slice){first > 0 ? slice.data + first : slice.data, slice.length - first};
 }
 
 /* At most length bytes from the start. */
