@@ -2,7 +2,9 @@
 /*
  * pool: objects of one size with a hard limit.
  *
- * Grows by slabs up to `limit` objects and never shrinks; a warm pool never calls malloc. Each
+ * Reserves addresses for `limit` objects, takes memory for them as they are first used (on huge
+ * pages once that is 2 MB), and never shrinks; a warm pool calls neither malloc nor the kernel.
+ * Beside each object there is one bit, so a pool of 64-byte objects has one a cache line. Each
  * object keeps a stable 32-bit index (1..limit), so ids instead of pointers can be stored.
  * One owner thread.
  */

@@ -7,133 +7,120 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mapping.h"
 #include "poison_int.h"
 
-enum { POOL_ALIGNMENT = 16, POOL_SLAB_BYTES = 64 * 1024 };
+enum { POOL_ALIGNMENT = 16, POOL_MAP_BITS = 64 };
 
-/* Stands before each object, so its index is found without searching the slabs. */
-struct pool_header {
-    uint32_t index;
-    uint32_t next_free; /* index of the next free object; 0: none */
-    bool in_use;
-    char unused_alignment[7];
-};
-
-_Static_assert(sizeof(struct pool_header) % POOL_ALIGNMENT == 0, "objects must be aligned");
-
+/*
+ * One range of addresses holds all objects, side by side and without headers: an object of 64 bytes
+ * is one cache line. What is known of it beside lies in a bitmap, which stays in the cache.
+ */
 struct pool {
-    unsigned char **slabs;
+    struct mapping objects;
+    uint64_t *in_use; /* bit i: object i is handed out */
     size_t object_size;
     size_t stride;
-    unsigned slab_shift; /* log2 of the objects in one slab */
-    uint32_t slab_count;
     uint32_t limit;
-    uint32_t made; /* objects that exist so far, used or free */
+    uint32_t made; /* objects that were handed out at some time */
     uint32_t used;
-    uint32_t first_free;
+    uint32_t first_free; /* index of the object put last; 0: none. They are linked within. */
 };
 
 int pool_create(size_t object_size, uint32_t limit, struct pool **pool)
 {
-    if (object_size == 0 || limit == 0 || object_size > SIZE_MAX / 4)
+    if (object_size == 0 || limit == 0 || object_size > SIZE_MAX / 4 / limit - POOL_ALIGNMENT)
         return -EINVAL;
     struct pool *made = calloc(1, sizeof(*made));
     if (made == NULL)
         return -ENOMEM;
 
-    made->object_size = object_size;
-    made->stride = sizeof(struct pool_header) +
-                   ((object_size + POOL_ALIGNMENT - 1) & ~(size_t)(POOL_ALIGNMENT - 1));
+    int error = -ENOMEM;
+    /* Room for the link of a free one. */
+    made->object_size = object_size > sizeof(uint32_t) ? object_size : sizeof(uint32_t);
+    made->stride = (object_size + POOL_ALIGNMENT - 1) & ~(size_t)(POOL_ALIGNMENT - 1);
     made->limit = limit;
-    while (made->slab_shift < 16 && (made->stride << (made->slab_shift + 1)) <= POOL_SLAB_BYTES)
-        made->slab_shift++;
-    made->slabs = calloc(((limit - 1) >> made->slab_shift) + (size_t)1, sizeof(made->slabs[0]));
-    if (made->slabs == NULL) {
-        free(made);
-        return -ENOMEM;
+    made->in_use = calloc(limit / POOL_MAP_BITS + (size_t)1, sizeof(made->in_use[0]));
+    if (made->in_use != NULL)
+        error = mapping_reserve(made->stride * limit, &made->objects);
+    if (error != 0) {
+        pool_destroy(made);
+        return error;
     }
     *pool = made;
     return 0;
 }
 
-static struct pool_header *header_at(const struct pool *pool, uint32_t index)
+static void *object_at(const struct pool *pool, uint32_t index)
 {
-    uint32_t place = index - 1;
-    uint32_t within = place & ((UINT32_C(1) << pool->slab_shift) - 1);
-    return (void *)(pool->slabs[place >> pool->slab_shift] + within * pool->stride);
+    return pool->objects.start + (size_t)(index - 1) * pool->stride;
 }
 
-static struct pool_header *header_of(const void *object)
+static uint64_t index_bit(uint32_t index)
 {
-    return (void *)((uintptr_t)object - sizeof(struct pool_header));
+    return UINT64_C(1) << ((index - 1) % POOL_MAP_BITS);
 }
 
-static bool add_slab(struct pool *pool)
+static uint64_t *index_word(const struct pool *pool, uint32_t index)
 {
-    uint32_t left = pool->limit - pool->made;
-    uint32_t count = UINT32_C(1) << pool->slab_shift;
-    if (count > left)
-        count = left;
-    unsigned char *slab = calloc(count, pool->stride);
-    if (slab == NULL)
-        return false;
+    return &pool->in_use[(index - 1) / POOL_MAP_BITS];
+}
 
-    pool->slabs[pool->slab_count++] = slab;
-    /* Linked from the last to the first, so objects are handed out in the order of memory. */
-    for (uint32_t i = count; i > 0; i--) {
-        uint32_t index = pool->made + i;
-        struct pool_header *header = header_at(pool, index);
-        header->index = index;
-        header->next_free = pool->first_free;
-        pool->first_free = index;
-        poison(header + 1, pool->object_size);
-    }
-    pool->made += count;
-    return true;
+static bool is_in_use(const struct pool *pool, uint32_t index)
+{
+    return index != 0 && index <= pool->made && (*index_word(pool, index) & index_bit(index)) != 0;
+}
+
+/* The next one that was never handed out; 0: there is none, or no memory for it. */
+static uint32_t make_object(struct pool *pool)
+{
+    if (pool->made == pool->limit)
+        return 0;
+    size_t usable = pool->objects.usable;
+    if (mapping_extend(&pool->objects, (size_t)(pool->made + 1) * pool->stride) != 0)
+        return 0;
+    if (pool->objects.usable > usable)
+        poison(pool->objects.start + usable, pool->objects.usable - usable);
+    return ++pool->made;
 }
 
 void *pool_get(struct pool *pool)
 {
-    if (pool->first_free == 0 && (pool->made == pool->limit || !add_slab(pool)))
+    uint32_t index = pool->first_free != 0 ? pool->first_free : make_object(pool);
+    if (index == 0)
         return NULL;
-
-    struct pool_header *header = header_at(pool, pool->first_free);
-    pool->first_free = header->next_free;
-    header->in_use = true;
-    pool->used++;
-
-    void *object = header + 1;
+    void *object = object_at(pool, index);
     unpoison(object, pool->object_size);
+    if (index == pool->first_free)
+        memcpy(&pool->first_free, object, sizeof(pool->first_free));
+    *index_word(pool, index) |= index_bit(index);
+    pool->used++;
     memset(object, 0, pool->object_size);
     return object;
 }
 
-void pool_put(struct pool *pool, void *object)
-{
-    struct pool_header *header = header_of(object);
-    assert(header->in_use && header_at(pool, header->index) == header);
-
-    header->in_use = false;
-    header->next_free = pool->first_free;
-    pool->first_free = header->index;
-    pool->used--;
-    poison(object, pool->object_size);
-}
-
 uint32_t pool_index(const struct pool *pool, const void *object)
 {
-    const struct pool_header *header = header_of(object);
-    assert(header->in_use && header_at(pool, header->index) == header);
-    (void)pool;
-    return header->index;
+    size_t offset = (size_t)((uintptr_t)object - (uintptr_t)pool->objects.start);
+    uint32_t index = (uint32_t)(offset / pool->stride) + 1;
+    assert(offset < pool->objects.usable && object == object_at(pool, index) &&
+           is_in_use(pool, index));
+    return index;
+}
+
+void pool_put(struct pool *pool, void *object)
+{
+    uint32_t index = pool_index(pool, object);
+    *index_word(pool, index) &= ~index_bit(index);
+    memcpy(object, &pool->first_free, sizeof(pool->first_free));
+    pool->first_free = index;
+    pool->used--;
+    poison(object, pool->stride);
 }
 
 void *pool_at(const struct pool *pool, uint32_t index)
 {
-    if (index == 0 || index > pool->made)
-        return NULL;
-    struct pool_header *header = header_at(pool, index);
-    return header->in_use ? header + 1 : NULL;
+    return is_in_use(pool, index) ? object_at(pool, index) : NULL;
 }
 
 uint32_t pool_used(const struct pool *pool)
@@ -150,10 +137,7 @@ void pool_destroy(struct pool *pool)
 {
     if (pool == NULL)
         return;
-    for (uint32_t i = 1; i <= pool->made; i++)
-        unpoison(header_at(pool, i) + 1, pool->object_size);
-    for (uint32_t i = 0; i < pool->slab_count; i++)
-        free(pool->slabs[i]);
-    free(pool->slabs);
+    mapping_destroy(&pool->objects);
+    free(pool->in_use);
     free(pool);
 }
