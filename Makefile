@@ -20,7 +20,7 @@ PROGRAMS := ringfenced ringfence
 FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 
-LIBRARIES := libevent_core sofia-sip-ua hiredis yaml-0.1 libpcre2-8 json-c libsystemd
+LIBRARIES := libevent_core sofia-sip-ua hiredis yaml-0.1 libpcre2-8 json-c libsystemd zlib libzstd liblzma
 PACKAGES := $(filter $(shell pkg-config --list-all 2>/dev/null | cut -d' ' -f1),$(LIBRARIES))
 
 WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -158,7 +158,7 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (60) with libFuzzer
 	        $(BUILD)/fuzz/corpus/$$name tests/fuzz/corpus/$$name || status=1; \
 	done; exit $$status
 
-bench: $(BENCHES) ## run every group of benchmarks (bench-speed: the comparison with Kamailio)
+bench: $(BENCHES) ## run every group of benchmarks (bench-rules: the rule engine, bench-speed: beside Kamailio)
 $(BENCHES): bench-%: all $(BENCH_PROGRAMS) $(BENCH_PRELOADS)
 	@echo "== $*"
 	@RINGFENCE_BUILD=$(abspath $(BUILD)) tests/bench/$*/run $(BENCH_OPTIONS)

@@ -2,9 +2,13 @@
 /*
  * evaluate: one call's features against a rule set.
  *
+ * Rules are found by what their conditions require, so the cost follows the rules that could fire,
+ * not those that exist, and a condition that several rules share is evaluated once. The outcome is
+ * exactly that of trying every rule in turn; only the counts of regular expressions tell how many
+ * were run.
+ *
  * Nothing is allocated on the way, except that PCRE2 may enlarge the scratch the first time that a
- * pattern needs it. Features are fetched when a condition reaches them, and possibly several times:
- * the callback memoises.
+ * pattern needs it. Features are fetched possibly several times: the callback memoises.
  */
 #ifndef RINGFENCE_RULES_EVALUATE_H
 #define RINGFENCE_RULES_EVALUATE_H
@@ -93,6 +97,7 @@ struct rule_decision {
 struct rule_outcome {
     struct rule_decision live;   /* enforced rules only */
     struct rule_decision shadow; /* if the shadow rules were enforced too */
+    uint32_t tried; /* rules whose conditions were run; the index knew the results of the others */
     /* In the set's order; the totals also count what found no room. */
     uint32_t fired_count;
     uint32_t fired_total;
@@ -110,10 +115,16 @@ struct rule_outcome {
     uint32_t regex_skipped;
 };
 
-/* wall_us decides about `starts` and `expires`. trace may be NULL. */
+/* wall_us decides about `starts` and `expires`, also of list entries. trace may be NULL; with one,
+ * every rule is tried. */
 void rule_set_evaluate(const struct rule_set *set, struct rule_scratch *scratch,
                        const struct rule_inputs *inputs, uint64_t wall_us,
                        const struct rule_trace *trace, struct rule_outcome *outcome);
+
+/* The same by trying every rule: what the index is tested against. */
+void rule_set_evaluate_plain(const struct rule_set *set, struct rule_scratch *scratch,
+                             const struct rule_inputs *inputs, uint64_t wall_us,
+                             struct rule_outcome *outcome);
 
 /* How a scorecard came to its points: one feature of it, in the card's order. */
 struct rule_card_part {

@@ -88,7 +88,17 @@ struct rule_step {
 int rule_set_load(const struct rule_catalogue *catalogue, const char *const *paths, size_t count,
                   struct conf_report *report, struct rule_set **set) MUST_CHECK;
 
-/* The same from memory. `name` stands in messages, and list files are looked for beside it. */
+/*
+ * The same, after a change of the files: lists that have not changed, neither in the rule file nor
+ * in their own, are shared with the previous set (NULL: there is none), and no entry of them is
+ * read or copied. The previous set is only read; either one may be destroyed first.
+ */
+int rule_set_reload(const struct rule_catalogue *catalogue, const char *const *paths, size_t count,
+                    const struct rule_set *previous, struct conf_report *report,
+                    struct rule_set **set) MUST_CHECK;
+
+/* The same as rule_set_load() from memory. `name` stands in messages, and list files are looked for
+ * beside it. */
 struct rule_source {
     const char *name;
     struct slice text;
@@ -118,6 +128,9 @@ const struct rule_trunk_budget *rule_set_find_budget(const struct rule_set *set,
 
 /* Twelve hexadecimal digits over the contents of all rule and list files. */
 const char *rule_set_version(const struct rule_set *set);
+
+/* Memory of the set's lists, without those that are shared with the other set (NULL: none). */
+size_t rule_set_list_bytes(const struct rule_set *set, const struct rule_set *other);
 
 const struct rule_catalogue *rule_set_catalogue(const struct rule_set *set);
 

@@ -8,7 +8,7 @@ int daemon_check(const char *path, struct conf_report *report, struct daemon_che
 {
     struct daemon_snapshot *snapshot = NULL;
     struct daemon_check_result counted = {0, 0, 0};
-    int error = daemon_snapshot_load(path, NULL, report, &snapshot);
+    int error = daemon_snapshot_load(path, NULL, NULL, report, &snapshot);
     if (error == 0) {
         const struct rule_set *rules = screen_policy_rules(snapshot->policy);
         struct screen_derivation derivation;

@@ -112,7 +112,7 @@ static int serve(const char *path, struct conf_report *report)
     int code = DAEMON_EXIT_START;
     if (stats_registry_create(&registry) != 0)
         goto out;
-    if (daemon_snapshot_load(path, registry, report, &snapshot) != 0) {
+    if (daemon_snapshot_load(path, NULL, registry, report, &snapshot) != 0) {
         conf_report_print(report, stderr, isatty(STDERR_FILENO) != 0);
         code = DAEMON_EXIT_CONFIG;
         goto out;

@@ -176,8 +176,9 @@ static void build(void *argument)
 {
     struct reload *reload = argument;
     struct daemon_service *service = reload->service;
-    reload->error = daemon_snapshot_load(service->config_path, service->shared.registry,
-                                         reload->report, &reload->snapshot);
+    reload->error =
+        daemon_snapshot_load(service->config_path, service->snapshot, service->shared.registry,
+                             reload->report, &reload->snapshot);
     if (reload->error == 0)
         compare(reload);
     if (reload->error == 0)

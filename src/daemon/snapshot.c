@@ -42,15 +42,17 @@ static int rule_paths(const char *path, struct daemon_snapshot *snapshot, const 
     return 0;
 }
 
-static int load_rules(const char *path, struct stats_registry *registry, struct conf_report *report,
+static int load_rules(const char *path, const struct daemon_snapshot *previous,
+                      struct stats_registry *registry, struct conf_report *report,
                       struct daemon_snapshot *snapshot)
 {
+    const struct rule_set *old = previous != NULL ? screen_policy_rules(previous->policy) : NULL;
     const char **paths = NULL;
     struct rule_set *rules = NULL;
     int error = rule_paths(path, snapshot, &paths);
     if (error == 0)
-        error =
-            rule_set_load(&screen_catalogue, paths, snapshot->settings.rules.count, report, &rules);
+        error = rule_set_reload(&screen_catalogue, paths, snapshot->settings.rules.count, old,
+                                report, &rules);
     if (error == 0)
         error = screen_policy_create(&snapshot->settings.screening, rules, registry, report,
                                      &snapshot->policy);
@@ -59,8 +61,9 @@ static int load_rules(const char *path, struct stats_registry *registry, struct 
     return error;
 }
 
-int daemon_snapshot_load(const char *path, struct stats_registry *registry,
-                         struct conf_report *report, struct daemon_snapshot **snapshot)
+int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previous,
+                         struct stats_registry *registry, struct conf_report *report,
+                         struct daemon_snapshot **snapshot)
 {
     int error = -ENOMEM;
     struct daemon_snapshot *created = calloc(1, sizeof(*created));
@@ -70,7 +73,7 @@ int daemon_snapshot_load(const char *path, struct stats_registry *registry,
     if (error == 0)
         error = load_settings(path, report, created);
     if (error == 0)
-        error = load_rules(path, registry, report, created);
+        error = load_rules(path, previous, registry, report, created);
     if (error == 0)
         error = proxy_plan_create(&created->settings.proxy, screen_policy_rules(created->policy),
                                   registry, report, &created->plan);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "index_int.h"
 #include "ruleset_int.h"
 
 static const char *const result_names[] = {
@@ -24,9 +25,13 @@ int rule_scratch_create(struct rule_scratch **scratch)
     struct rule_scratch *made = calloc(1, sizeof(*made));
     if (made == NULL)
         return -ENOMEM;
-    int error = rule_matcher_create(&made->matcher);
+    made->candidates = calloc(1, sizeof(*made->candidates));
+    made->memos = calloc(RULE_MEMO_MAX, sizeof(*made->memos));
+    int error = made->candidates != NULL && made->memos != NULL ? 0 : -ENOMEM;
+    if (error == 0)
+        error = rule_matcher_create(&made->matcher);
     if (error != 0) {
-        free(made);
+        rule_scratch_destroy(made);
         return error;
     }
     *scratch = made;
@@ -38,6 +43,8 @@ void rule_scratch_destroy(struct rule_scratch *scratch)
     if (scratch == NULL)
         return;
     rule_matcher_destroy(scratch->matcher);
+    free(scratch->candidates);
+    free(scratch->memos);
     free(scratch);
 }
 
@@ -54,10 +61,10 @@ struct evaluation {
     const struct rule_set *set;
     struct rule_scratch *scratch;
     const struct rule_inputs *inputs;
-    const struct rule_trace *trace;
     struct rule_outcome *outcome;
     struct tally live;
     struct tally shadow;
+    bool shadow_fired;
 };
 
 static void tally_start(struct tally *tally)
@@ -153,7 +160,9 @@ static void add_fired(struct evaluation *evaluation, const struct rule_entry *en
         return;
     bool is_shadow = is_shadowed(evaluation, entry, rule);
     tally_add(&evaluation->shadow, entry, rule, points);
-    if (!is_shadow)
+    if (is_shadow)
+        evaluation->shadow_fired = true;
+    else
         tally_add(&evaluation->live, entry, rule, points);
     outcome->fired_total++;
     if (outcome->fired_count < RULE_FIRED_MAX)
@@ -179,29 +188,80 @@ static void add_unknown(struct evaluation *evaluation, uint32_t rule)
         outcome->unknown[outcome->unknown_count++] = rule;
 }
 
-static enum rule_result evaluate_rule(struct evaluation *evaluation, const struct rule_entry *entry,
-                                      uint32_t rule, int64_t now_us)
+/* RULE_TRUE for a rule that is to be asked, else why not. */
+static enum rule_result whether_asked(const struct rule_entry *entry, int64_t now_us)
 {
     if (entry->mode == RULE_OFF)
         return RULE_IS_OFF;
     if (now_us >= entry->expires_us)
         return RULE_EXPIRED;
-    if (now_us < entry->starts_us)
-        return RULE_NOT_STARTED;
-    clear_marks(evaluation->scratch);
-    enum rule_result result = rule_program_run(&evaluation->set->program, entry->span,
-                                               evaluation->inputs, evaluation->scratch);
+    return now_us < entry->starts_us ? RULE_NOT_STARTED : RULE_TRUE;
+}
+
+static void add_result(struct evaluation *evaluation, const struct rule_entry *entry, uint32_t rule,
+                       enum rule_result result)
+{
+    evaluation->outcome->tried++;
     if (result == RULE_TRUE)
         add_fired(evaluation, entry, rule);
     else if (result == RULE_UNKNOWN)
         add_unknown(evaluation, rule);
-    return result;
+}
+
+/* Every rule by its whole condition, in order. */
+static void try_all(struct evaluation *evaluation, const struct rule_trace *trace, int64_t now_us)
+{
+    const struct rule_set *set = evaluation->set;
+    const struct rule_entry *entries = set->entries.items;
+    for (uint32_t i = 0; i < set->entries.count; i++) {
+        enum rule_result result = whether_asked(&entries[i], now_us);
+        if (result == RULE_TRUE) {
+            clear_marks(evaluation->scratch);
+            result = rule_program_run(&set->program, entries[i].span, evaluation->inputs,
+                                      evaluation->scratch);
+            add_result(evaluation, &entries[i], i, result);
+        }
+        if (trace != NULL)
+            trace->rule(trace->context, i, result);
+    }
+}
+
+static void try_candidate(struct evaluation *evaluation, struct rule_search *search, uint32_t rule,
+                          int64_t now_us)
+{
+    const struct rule_entry *entry =
+        (const struct rule_entry *)evaluation->set->entries.items + rule;
+    if (whether_asked(entry, now_us) != RULE_TRUE)
+        return;
+    clear_marks(evaluation->scratch);
+    add_result(evaluation, entry, rule, rule_index_run(search, rule));
+}
+
+/* The rules that the index leads to, in order. */
+static void try_candidates(struct evaluation *evaluation, int64_t now_us)
+{
+    struct rule_candidates *candidates = evaluation->scratch->candidates;
+    struct rule_outcome *outcome = evaluation->outcome;
+    struct rule_search search;
+    search.set = evaluation->set;
+    search.index = evaluation->set->index;
+    search.inputs = evaluation->inputs;
+    search.scratch = evaluation->scratch;
+    search.outcome = outcome;
+    search.sure_count = 0;
+    rule_scratch_begin(evaluation->scratch);
+    rule_index_search(&search);
+    for (uint32_t rule; rule_candidates_take(candidates, &rule);)
+        try_candidate(evaluation, &search, rule, now_us);
+    if (search.sure_count > 0)
+        rule_index_merge(outcome->unknown, &outcome->unknown_count, search.sure, search.sure_count);
 }
 
 /* The lists are filled as far as their counts say; clearing them whole would cost more than rules.
  */
 static void outcome_start(struct rule_outcome *outcome)
 {
+    outcome->tried = 0;
     outcome->fired_count = 0;
     outcome->fired_total = 0;
     outcome->unknown_count = 0;
@@ -217,27 +277,43 @@ static void clear_counts(struct rule_scratch *scratch)
     scratch->regex_skipped = 0;
 }
 
-void rule_set_evaluate(const struct rule_set *set, struct rule_scratch *scratch,
-                       const struct rule_inputs *inputs, uint64_t wall_us,
-                       const struct rule_trace *trace, struct rule_outcome *outcome)
+static void evaluate(const struct rule_set *set, struct rule_scratch *scratch,
+                     const struct rule_inputs *inputs, uint64_t wall_us,
+                     const struct rule_trace *trace, bool indexed, struct rule_outcome *outcome)
 {
-    struct evaluation evaluation = {set, scratch, inputs, trace, outcome, {0}, {0}};
-    const struct rule_entry *entries = set->entries.items;
+    struct evaluation evaluation = {set, scratch, inputs, outcome, {0}, {0}, false};
     const int64_t now_us = wall_us > INT64_MAX ? INT64_MAX : (int64_t)wall_us;
     tally_start(&evaluation.live);
     tally_start(&evaluation.shadow);
     outcome_start(outcome);
     clear_counts(scratch);
-    for (uint32_t i = 0; i < set->entries.count; i++) {
-        enum rule_result result = evaluate_rule(&evaluation, &entries[i], i, now_us);
-        if (trace != NULL)
-            trace->rule(trace->context, i, result);
-    }
+    scratch->now_us = now_us;
+    if (indexed && set->index != NULL)
+        try_candidates(&evaluation, now_us);
+    else
+        try_all(&evaluation, trace, now_us);
     outcome->regex_too_long = scratch->regex_too_long;
     outcome->regex_limited = scratch->regex_limited;
     outcome->regex_skipped = scratch->regex_skipped;
     decide(set, &evaluation.live, &outcome->live);
-    decide(set, &evaluation.shadow, &outcome->shadow);
+    if (evaluation.shadow_fired)
+        decide(set, &evaluation.shadow, &outcome->shadow);
+    else
+        outcome->shadow = outcome->live;
+}
+
+void rule_set_evaluate(const struct rule_set *set, struct rule_scratch *scratch,
+                       const struct rule_inputs *inputs, uint64_t wall_us,
+                       const struct rule_trace *trace, struct rule_outcome *outcome)
+{
+    evaluate(set, scratch, inputs, wall_us, trace, trace == NULL, outcome);
+}
+
+void rule_set_evaluate_plain(const struct rule_set *set, struct rule_scratch *scratch,
+                             const struct rule_inputs *inputs, uint64_t wall_us,
+                             struct rule_outcome *outcome)
+{
+    evaluate(set, scratch, inputs, wall_us, NULL, false, outcome);
 }
 
 enum rule_result rule_set_test_rule(const struct rule_set *set, struct rule_scratch *scratch,
@@ -247,6 +323,7 @@ enum rule_result rule_set_test_rule(const struct rule_set *set, struct rule_scra
     assert(rule < set->entries.count);
     clear_marks(scratch);
     clear_counts(scratch);
+    scratch->now_us = INT64_MIN;
     *points = 0;
     enum rule_result result = rule_program_run(&set->program, entry->span, inputs, scratch);
     if (result == RULE_TRUE)

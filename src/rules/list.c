@@ -3,46 +3,23 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdint.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
-#include "vector_int.h"
-
-/*
- * A number is kept as the integer that its digits make behind a leading 1, which keeps leading
- * zeros apart and makes 0 free to mean an empty slot.
- */
-struct number_set {
-    struct rule_vector keys; /* of uint64_t, in the order of adding; empty once sealed */
-    uint64_t *slots;
-    size_t capacity;
-    size_t count;
-    uint32_t lengths; /* bit n: some number has n digits */
-};
-
-struct text_entry {
-    uint32_t first; /* in text_set.bytes */
-    uint32_t length;
-};
-
-struct text_set {
-    struct rule_vector bytes;   /* of char */
-    struct rule_vector entries; /* of text_entry */
-    uint32_t *slots;            /* 1 + index of the entry; 0: empty */
-    size_t capacity;
-    size_t count;
-    uint64_t lengths; /* bit n: some text has n bytes; used for prefixes only */
-};
+#include "list_table_int.h"
+#include "literal_int.h"
 
 struct rule_list {
-    struct number_set numbers[RULE_LIST_ENTRY_COUNT];
-    struct text_set texts[RULE_LIST_ENTRY_COUNT];
+    struct rule_number_table numbers[RULE_LIST_ENTRY_COUNT];
+    struct rule_range_table ranges[RULE_LIST_ENTRY_COUNT];
+    struct rule_text_table texts[RULE_LIST_ENTRY_COUNT];
+    struct rule_vector details; /* of struct rule_list_detail; values are offsets until sealed */
+    struct rule_vector values;  /* of char */
+    struct rule_vector slots;   /* of uint32_t: 1 + detail by hash; empty once sealed */
+    struct rule_list_flaws flaws;
+    atomic_uint owners;
     bool sealed;
 };
-
-/* Nobody but the operator chooses what is in a table, so the hash needs no secret. */
-static const struct hash_key text_key = {{UINT64_C(0x72756c65), UINT64_C(0x6c697374)}};
 
 int rule_list_create(struct rule_list **list)
 {
@@ -50,12 +27,46 @@ int rule_list_create(struct rule_list **list)
     if (made == NULL)
         return -ENOMEM;
     for (int i = 0; i < RULE_LIST_ENTRY_COUNT; i++) {
-        made->numbers[i].keys = RULE_VECTOR_OF(uint64_t);
-        made->texts[i].bytes = RULE_VECTOR_OF(char);
-        made->texts[i].entries = RULE_VECTOR_OF(struct text_entry);
+        made->numbers[i].drafts = RULE_VECTOR_OF(struct rule_list_number);
+        made->ranges[i].ranges = RULE_VECTOR_OF(struct rule_list_range);
+        made->ranges[i].lines = RULE_VECTOR_OF(rule_list_line);
+        rule_text_table_init(&made->texts[i]);
     }
+    made->details = RULE_VECTOR_OF(struct rule_list_detail);
+    made->values = RULE_VECTOR_OF(char);
+    made->slots = RULE_VECTOR_OF(uint32_t);
+    atomic_init(&made->owners, 1);
     *list = made;
     return 0;
+}
+
+struct rule_list *rule_list_share(struct rule_list *list)
+{
+    atomic_fetch_add_explicit(&list->owners, 1, memory_order_relaxed);
+    return list;
+}
+
+void rule_list_destroy(struct rule_list *list)
+{
+    /* Release and acquire: whoever frees it sees all that the other owners did with it. */
+    if (list == NULL || atomic_fetch_sub_explicit(&list->owners, 1, memory_order_acq_rel) != 1)
+        return;
+    for (int i = 0; i < RULE_LIST_ENTRY_COUNT; i++) {
+        rule_number_table_clear(&list->numbers[i]);
+        rule_range_table_clear(&list->ranges[i]);
+        rule_text_table_clear(&list->texts[i]);
+    }
+    rule_vector_clear(&list->details);
+    rule_vector_clear(&list->values);
+    rule_vector_clear(&list->slots);
+    free(list);
+}
+
+/* ---- entries --------------------------------------------------------------------------------- */
+
+static bool is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
 }
 
 static struct slice without_plus(struct slice number)
@@ -63,14 +74,10 @@ static struct slice without_plus(struct slice number)
     return number.length > 0 && number.data[0] == '+' ? slice_from(number, 1) : number;
 }
 
-static bool is_digit(char byte)
+/* 0 when it is not [+] and 1..RULE_LIST_DIGITS_MAX digits. */
+static uint64_t number_key(struct slice number, unsigned *length)
 {
-    return byte >= '0' && byte <= '9';
-}
-
-/* 0 when it is not 1..RULE_LIST_DIGITS_MAX digits. */
-static uint64_t number_key(struct slice digits)
-{
+    struct slice digits = without_plus(number);
     if (digits.length == 0 || digits.length > RULE_LIST_DIGITS_MAX)
         return 0;
     uint64_t key = 1;
@@ -79,153 +86,331 @@ static uint64_t number_key(struct slice digits)
             return 0;
         key = key * 10 + (uint64_t)(digits.data[i] - '0');
     }
+    *length = (unsigned)digits.length;
     return key;
 }
 
-int rule_list_add_number(struct rule_list *list, enum rule_list_entry entry, struct slice number)
+static int add_number(struct rule_list *list, enum rule_list_entry kind, struct slice number,
+                      uint32_t detail, rule_list_line line)
 {
+    struct rule_number_table *table = &list->numbers[kind];
+    unsigned length;
+    const struct rule_list_number draft = {number_key(number, &length), line, detail};
     assert(!list->sealed);
-    struct number_set *set = &list->numbers[entry];
-    struct slice digits = without_plus(number);
-    uint64_t key = number_key(digits);
-    if (key == 0)
+    if (draft.key == 0)
         return -EBADMSG;
-
-    int error = rule_vector_push(&set->keys, &key);
+    int error = rule_vector_push(&table->drafts, &draft);
     if (error != 0)
         return error;
-    set->count++;
-    set->lengths |= UINT32_C(1) << digits.length;
+    table->lengths |= UINT32_C(1) << length;
+    table->has_details = table->has_details || detail != 0;
     return 0;
 }
 
-int rule_list_add_text(struct rule_list *list, enum rule_list_entry entry, struct slice text)
+int rule_list_add_number(struct rule_list *list, enum rule_list_entry kind, struct slice number,
+                         rule_list_line line)
 {
-    assert(!list->sealed);
-    struct text_set *set = &list->texts[entry];
-    if (text.length == 0)
+    return add_number(list, kind, number, 0, line);
+}
+
+static int add_range(struct rule_list *list, enum rule_list_entry kind, struct slice low,
+                     struct slice high, uint32_t detail, rule_list_line line)
+{
+    unsigned low_length = 0, high_length = 0;
+    const struct rule_list_range range = {number_key(low, &low_length),
+                                          number_key(high, &high_length), detail, 0};
+    if (range.low == 0 || range.high == 0)
         return -EBADMSG;
-    if (text.length > (entry == RULE_LIST_PREFIX ? RULE_LIST_TEXT_PREFIX_MAX : RULE_LIST_TEXT_MAX))
-        return -EFBIG;
-    if (set->bytes.count + text.length > UINT32_MAX || set->count == UINT32_MAX - 1)
-        return -ENOMEM;
-
-    struct text_entry added = {(uint32_t)set->bytes.count, (uint32_t)text.length};
-    int error = rule_vector_reserve(&set->bytes, text.length);
-    if (error == 0)
-        error = rule_vector_push(&set->entries, &added);
-    if (error != 0)
-        return error;
-    memcpy((char *)set->bytes.items + set->bytes.count, text.data, text.length);
-    set->bytes.count += text.length;
-    set->count++;
-    if (entry == RULE_LIST_PREFIX)
-        set->lengths |= UINT64_C(1) << text.length;
-    return 0;
+    if (low_length != high_length || range.low > range.high)
+        return -ERANGE;
+    list->ranges[kind].lengths |= UINT32_C(1) << low_length;
+    return rule_range_table_add(&list->ranges[kind], &range, line);
 }
 
-/* Three slots in four are used: any capacity will do, so none is wasted on a power of two. */
-static size_t capacity_for(size_t count)
+/* ---- details --------------------------------------------------------------------------------- */
+
+enum { FIRST_DETAIL_SLOTS = 64 };
+
+static struct slice value_of(const struct rule_list *list, const struct rule_list_detail *detail)
 {
-    return count + count / 3 + 1;
+    size_t first = (size_t)(uintptr_t)detail->value.data;
+    return detail->value.length > 0
+               ? slice_make((const char *)list->values.items + first, detail->value.length)
+               : SLICE("");
 }
 
-/* Maps the hash's whole range onto 0..capacity-1. */
-static size_t slot_of(uint64_t hash, size_t capacity)
+static uint64_t detail_hash(struct slice value, int64_t expires_us)
 {
-    return (size_t)(((unsigned __int128)hash * capacity) >> 64);
+    uint64_t hash = (uint64_t)expires_us;
+    for (size_t i = 0; i < value.length; i++)
+        hash = (hash ^ (unsigned char)value.data[i]) * UINT64_C(0x100000001b3);
+    hash *= UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
 }
 
-static uint64_t number_hash(uint64_t key)
+static uint32_t *detail_slot(const struct rule_list *list, struct slice value, int64_t expires_us)
 {
-    key ^= key >> 32;
-    key *= UINT64_C(0xd6e8feb86659fd93);
-    key ^= key >> 32;
-    key *= UINT64_C(0xd6e8feb86659fd93);
-    key ^= key >> 32;
-    return key;
-}
-
-/* The slot that holds the key, or the empty one where it belongs. */
-static uint64_t *number_slot(uint64_t *slots, size_t capacity, uint64_t key)
-{
-    size_t at = slot_of(number_hash(key), capacity);
-    while (slots[at] != 0 && slots[at] != key)
-        at = at + 1 < capacity ? at + 1 : 0;
+    const struct rule_list_detail *details = list->details.items;
+    uint32_t *slots = list->slots.items;
+    size_t mask = list->slots.count - 1;
+    size_t at = detail_hash(value, expires_us) & mask;
+    while (slots[at] != 0 && !(details[slots[at] - 1].expires_us == expires_us &&
+                               slice_equal(value_of(list, &details[slots[at] - 1]), value)))
+        at = (at + 1) & mask;
     return &slots[at];
 }
 
-static int seal_numbers(struct number_set *set)
+static int grow_detail_slots(struct rule_list *list)
 {
-    if (set->count == 0)
-        return 0;
-    size_t capacity = capacity_for(set->count);
-    uint64_t *slots = calloc(capacity, sizeof(*slots));
-    if (slots == NULL)
-        return -ENOMEM;
-
-    const uint64_t *keys = set->keys.items;
-    size_t count = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        uint64_t *slot = number_slot(slots, capacity, keys[i]);
-        if (*slot == 0)
-            count++;
-        *slot = keys[i];
-    }
-    rule_vector_clear(&set->keys);
-    set->slots = slots;
-    set->capacity = capacity;
-    set->count = count;
+    const struct rule_list_detail *details = list->details.items;
+    size_t count = list->slots.count > 0 ? list->slots.count * 2 : FIRST_DETAIL_SLOTS;
+    rule_vector_clear(&list->slots);
+    int error = rule_vector_reserve(&list->slots, count);
+    if (error != 0)
+        return error;
+    memset(list->slots.items, 0, count * sizeof(uint32_t));
+    list->slots.count = count;
+    for (size_t i = 0; i < list->details.count; i++)
+        *detail_slot(list, value_of(list, &details[i]), details[i].expires_us) = (uint32_t)(i + 1);
     return 0;
 }
 
-static struct slice entry_text(const struct text_set *set, size_t index)
+static int add_detail(struct rule_list *list, struct slice value, int64_t expires_us)
 {
-    const struct text_entry *entry = (const struct text_entry *)set->entries.items + index;
-    return slice_make((const char *)set->bytes.items + entry->first, entry->length);
+    struct rule_value number;
+    struct rule_list_detail detail = {.expires_us = expires_us};
+    detail.value = slice_make((const char *)(uintptr_t)list->values.count, value.length);
+    if (rule_literal_of_type(RULE_INTEGER, value, &number) == 0) {
+        detail.is_integer = true;
+        detail.integer = number.integer;
+    }
+    int error = rule_vector_reserve(&list->values, value.length);
+    if (error != 0)
+        return error;
+    if (value.length > 0)
+        memcpy((char *)list->values.items + list->values.count, value.data, value.length);
+    list->values.count += value.length;
+    return rule_vector_push(&list->details, &detail);
 }
 
-static uint32_t *text_slot(const struct text_set *set, struct slice text)
+/* Equal details are one. */
+static int find_detail(struct rule_list *list, struct slice value, int64_t expires_us,
+                       uint32_t *number)
 {
-    size_t at = slot_of(hash_slice(&text_key, text), set->capacity);
-    while (set->slots[at] != 0 && !slice_equal(entry_text(set, set->slots[at] - 1), text))
-        at = at + 1 < set->capacity ? at + 1 : 0;
-    return &set->slots[at];
-}
-
-static int seal_texts(struct text_set *set)
-{
-    if (set->count == 0)
+    *number = 0;
+    if (value.length == 0 && expires_us == INT64_MAX)
         return 0;
-    set->capacity = capacity_for(set->count);
-    set->slots = calloc(set->capacity, sizeof(*set->slots));
-    if (set->slots == NULL)
-        return -ENOMEM;
+    if (list->details.count >= list->slots.count / 2) {
+        int error = grow_detail_slots(list);
+        if (error != 0)
+            return error;
+    }
+    uint32_t *slot = detail_slot(list, value, expires_us);
+    if (*slot == 0) {
+        int error = add_detail(list, value, expires_us);
+        if (error != 0)
+            return error;
+        *slot = (uint32_t)list->details.count;
+    }
+    *number = *slot;
+    return 0;
+}
 
-    size_t count = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        uint32_t *slot = text_slot(set, entry_text(set, i));
-        if (*slot == 0) {
-            *slot = (uint32_t)(i + 1);
-            count++;
+/* A field in double quotes is a value whatever it looks like. */
+static int read_field(struct slice field, struct slice *value, int64_t *expires_us)
+{
+    bool quoted = field.length >= 2 && field.data[0] == '"' && slice_past(field)[-1] == '"';
+    if (!quoted && rule_literal_time(field, expires_us) == 0)
+        return 0;
+    if (quoted)
+        field = slice_make(field.data + 1, field.length - 2);
+    if (value->length > 0 || field.length == 0 || field.length > RULE_LIST_VALUE_MAX ||
+        memchr(field.data, '"', field.length) != NULL)
+        return -EINVAL;
+    *value = field;
+    return 0;
+}
+
+/* What stands behind the first comma. */
+static int read_fields(struct rule_list *list, struct slice rest, uint32_t *detail)
+{
+    struct slice value = SLICE("");
+    int64_t expires_us = INT64_MAX;
+    for (unsigned fields = 0;; fields++) {
+        struct slice field = slice_first(rest, slice_find(rest, ','));
+        int error = fields < 2 ? read_field(slice_trim(field), &value, &expires_us) : -EINVAL;
+        if (error != 0)
+            return error;
+        if (field.length == rest.length)
+            break;
+        rest = slice_from(rest, field.length + 1);
+    }
+    return find_detail(list, value, expires_us, detail);
+}
+
+int rule_list_add_entry(struct rule_list *list, bool as_prefix, struct slice entry,
+                        rule_list_line line)
+{
+    struct slice number = slice_first(entry, slice_find(entry, ','));
+    uint32_t detail = 0;
+    if (number.length < entry.length) {
+        int error = read_fields(list, slice_from(entry, number.length + 1), &detail);
+        if (error != 0)
+            return error;
+        number = slice_trim(number);
+    }
+    bool star = number.length > 0 && slice_past(number)[-1] == '*';
+    if (star)
+        number.length--;
+    enum rule_list_entry kind = star || as_prefix ? RULE_LIST_PREFIX : RULE_LIST_EXACT;
+    size_t dot = slice_find(number, '.');
+    if (dot + 1 >= number.length || number.data[dot + 1] != '.')
+        return add_number(list, kind, number, detail, line);
+    return add_range(list, kind, slice_first(number, dot), slice_from(number, dot + 2), detail,
+                     line);
+}
+
+int rule_list_add_text(struct rule_list *list, enum rule_list_entry kind, struct slice text,
+                       rule_list_line line)
+{
+    assert(!list->sealed);
+    if (text.length == 0)
+        return -EBADMSG;
+    if (text.length > (kind == RULE_LIST_PREFIX ? RULE_LIST_TEXT_PREFIX_MAX : RULE_LIST_TEXT_MAX))
+        return -EFBIG;
+    return rule_text_table_add(&list->texts[kind], text, line);
+}
+
+int rule_list_expect(struct rule_list *list, size_t numbers)
+{
+    return rule_vector_reserve(&list->numbers[RULE_LIST_EXACT].drafts, numbers);
+}
+
+/* ---- sealing --------------------------------------------------------------------------------- */
+
+/* Whether an earlier look-up would say the same of a key without the entry itself. */
+struct cover {
+    const struct rule_list *list;
+    uint32_t detail;
+    rule_list_line line;
+};
+
+static bool covered_by_range(struct cover *cover, enum rule_list_entry kind, uint64_t key,
+                             uint32_t found)
+{
+    const struct rule_range_table *table = &cover->list->ranges[kind];
+    const struct rule_list_range *ranges = table->ranges.items;
+    (void)key;
+    if (found == 0 || ranges[found - 1].detail != cover->detail)
+        return false;
+    cover->line = ((const rule_list_line *)table->lines.items)[found - 1];
+    return true;
+}
+
+/* A prefix of at most `most` digits, by itself or in a range. */
+static bool covered_by_prefix(struct cover *cover, uint64_t key, unsigned digits, unsigned most)
+{
+    const struct rule_number_table *table = &cover->list->numbers[RULE_LIST_PREFIX];
+    const struct rule_range_table *ranges = &cover->list->ranges[RULE_LIST_PREFIX];
+    for (unsigned length = digits; length > 0; length--, key /= 10) {
+        if (length <= most && (table->lengths >> length & 1) != 0) {
+            size_t slot = rule_number_table_find(table, key);
+            if (slot != SIZE_MAX && rule_number_table_detail(table, slot) == cover->detail) {
+                cover->line = table->lines[slot];
+                return true;
+            }
         }
+        if ((ranges->lengths >> length & 1) != 0 &&
+            covered_by_range(cover, RULE_LIST_PREFIX, key, rule_range_table_find(ranges, key)))
+            return true;
     }
-    set->count = count;
-    return 0;
+    return false;
+}
+
+static unsigned digits_of(uint64_t key)
+{
+    unsigned digits = 0;
+    for (; key >= 10; key /= 10)
+        digits++;
+    return digits;
+}
+
+static void find_covered_numbers(struct rule_list *list, enum rule_list_entry kind)
+{
+    const struct rule_number_table *table = &list->numbers[kind];
+    bool is_prefix = kind == RULE_LIST_PREFIX;
+    if (list->numbers[RULE_LIST_PREFIX].count == 0 &&
+        list->ranges[RULE_LIST_PREFIX].ranges.count == 0 &&
+        (is_prefix || list->ranges[RULE_LIST_EXACT].ranges.count == 0))
+        return;
+    for (size_t slot = 0; slot < table->buckets * 8; slot++) {
+        uint64_t key = table->slots[slot];
+        if (key == 0)
+            continue;
+        unsigned digits = digits_of(key);
+        struct cover cover = {list, rule_number_table_detail(table, slot), 0};
+        bool covered =
+            (!is_prefix && covered_by_range(&cover, kind, key,
+                                            rule_range_table_find(&list->ranges[kind], key))) ||
+            covered_by_prefix(&cover, key, digits, is_prefix ? digits - 1 : digits);
+        if (covered)
+            rule_list_flaw_add(&list->flaws.covered, table->lines[slot], cover.line);
+    }
+}
+
+static void find_covered_ranges(struct rule_list *list, enum rule_list_entry kind)
+{
+    const struct rule_range_table *table = &list->ranges[kind];
+    const struct rule_list_range *ranges = table->ranges.items;
+    const rule_list_line *lines = table->lines.items;
+    for (size_t i = 0; i < table->ranges.count; i++) {
+        struct cover cover = {list, ranges[i].detail, 0};
+        uint32_t parent = ranges[i].parent;
+        if (parent != 0 && ranges[parent - 1].high >= ranges[i].high &&
+            covered_by_range(&cover, kind, ranges[i].low, parent))
+            rule_list_flaw_add(&list->flaws.covered, lines[i], cover.line);
+    }
+}
+
+static void place_values(struct rule_list *list)
+{
+    struct rule_list_detail *details = list->details.items;
+    for (size_t i = 0; i < list->details.count; i++)
+        details[i].value = value_of(list, &details[i]);
 }
 
 int rule_list_seal(struct rule_list *list)
 {
     assert(!list->sealed);
-    for (int i = 0; i < RULE_LIST_ENTRY_COUNT; i++) {
-        int error = seal_numbers(&list->numbers[i]);
+    struct rule_list_flaw *repeated = &list->flaws.repeated;
+    int error = 0;
+    for (int i = 0; error == 0 && i < RULE_LIST_ENTRY_COUNT; i++) {
+        error = rule_number_table_seal(&list->numbers[i], repeated);
         if (error == 0)
-            error = seal_texts(&list->texts[i]);
-        if (error != 0)
-            return error;
+            error = rule_range_table_seal(&list->ranges[i], repeated);
+        if (error == 0)
+            error = rule_text_table_seal(&list->texts[i], repeated);
     }
+    if (error != 0)
+        return error;
+    for (int i = 0; i < RULE_LIST_ENTRY_COUNT; i++) {
+        find_covered_numbers(list, (enum rule_list_entry)i);
+        find_covered_ranges(list, (enum rule_list_entry)i);
+    }
+    for (int i = 0; i < RULE_LIST_ENTRY_COUNT; i++) {
+        free(list->numbers[i].lines);
+        list->numbers[i].lines = NULL;
+        rule_vector_clear(&list->ranges[i].lines);
+    }
+    rule_vector_clear(&list->slots);
+    place_values(list);
     list->sealed = true;
     return 0;
+}
+
+const struct rule_list_flaws *rule_list_flaws(const struct rule_list *list)
+{
+    return &list->flaws;
 }
 
 bool rule_list_holds_texts(const struct rule_list *list)
@@ -237,70 +422,117 @@ size_t rule_list_count(const struct rule_list *list)
 {
     size_t count = 0;
     for (int i = 0; i < RULE_LIST_ENTRY_COUNT; i++)
-        count += list->numbers[i].count + list->texts[i].count;
+        count += list->numbers[i].count + list->ranges[i].ranges.count + list->texts[i].count;
     return count;
 }
 
-static bool has_number(const struct number_set *set, uint64_t key)
+size_t rule_list_bytes(const struct rule_list *list)
 {
-    return set->count > 0 && key != 0 && *number_slot(set->slots, set->capacity, key) != 0;
+    size_t bytes = sizeof(*list) + list->values.capacity +
+                   list->details.capacity * sizeof(struct rule_list_detail);
+    for (int i = 0; i < RULE_LIST_ENTRY_COUNT; i++)
+        bytes += rule_number_table_bytes(&list->numbers[i]) +
+                 list->ranges[i].ranges.capacity * sizeof(struct rule_list_range) +
+                 rule_text_table_bytes(&list->texts[i]);
+    return bytes;
 }
 
-static bool has_number_prefix(const struct number_set *set, struct slice digits)
-{
-    if (set->count == 0)
-        return false;
-    uint64_t key = 1;
-    for (size_t i = 0; i < digits.length && i < RULE_LIST_DIGITS_MAX; i++) {
-        if (!is_digit(digits.data[i]))
-            return false;
-        key = key * 10 + (uint64_t)(digits.data[i] - '0');
-        if ((set->lengths >> (i + 1) & 1) != 0 && has_number(set, key))
-            return true;
-    }
-    return false;
-}
+/* ---- look-ups -------------------------------------------------------------------------------- */
 
-static bool has_text(const struct text_set *set, struct slice text)
+void rule_list_subject_init(struct rule_list_subject *subject, const struct rule_value *value)
 {
-    return set->count > 0 && *text_slot(set, text) != 0;
-}
-
-static bool has_text_prefix(const struct text_set *set, struct slice text)
-{
-    for (uint64_t lengths = set->lengths; lengths != 0; lengths &= lengths - 1) {
-        size_t length = (size_t)__builtin_ctzll(lengths);
-        if (length > text.length)
-            return false;
-        if (has_text(set, slice_first(text, length)))
-            return true;
-    }
-    return false;
-}
-
-bool rule_list_has(const struct rule_list *list, const struct rule_value *subject)
-{
-    assert(list->sealed && subject->known);
-    if (subject->type == RULE_NUMBER) {
-        struct slice digits = without_plus(subject->text);
-        if (has_number(&list->numbers[RULE_LIST_EXACT], number_key(digits)) ||
-            has_number_prefix(&list->numbers[RULE_LIST_PREFIX], digits))
-            return true;
-    }
-    return has_text(&list->texts[RULE_LIST_EXACT], subject->text) ||
-           has_text_prefix(&list->texts[RULE_LIST_PREFIX], subject->text);
-}
-
-void rule_list_destroy(struct rule_list *list)
-{
-    if (list == NULL)
+    assert(value->known);
+    subject->text = value->text;
+    subject->digits = 0;
+    subject->is_number = false;
+    if (value->type != RULE_NUMBER)
         return;
-    for (int i = 0; i < RULE_LIST_ENTRY_COUNT; i++) {
-        rule_vector_clear(&list->numbers[i].keys);
-        free(list->numbers[i].slots);
-        rule_vector_clear(&list->texts[i].bytes);
-        rule_vector_clear(&list->texts[i].entries);
-        free(list->texts[i].slots);
+    struct slice digits = without_plus(value->text);
+    uint64_t key = 1;
+    unsigned count = 0;
+    for (; count < digits.length && count < RULE_LIST_DIGITS_MAX && is_digit(digits.data[count]);
+         count++) {
+        key = key * 10 + (uint64_t)(digits.data[count] - '0');
+        subject->keys[count + 1] = key;
     }
-    free(list);
+    subject->digits = (uint8_t)count;
+    subject->is_number = count > 0 && count == digits.length;
+}
+
+/* Whether an entry with that detail is there now. */
+static bool accept(const struct rule_list *list, uint32_t number, int64_t now_us,
+                   const struct rule_list_detail **found)
+{
+    *found = NULL;
+    if (number == 0)
+        return true;
+    const struct rule_list_detail *detail =
+        (const struct rule_list_detail *)list->details.items + number - 1;
+    *found = detail;
+    return now_us < detail->expires_us;
+}
+
+static bool find_number(const struct rule_list *list, enum rule_list_entry kind, uint64_t key,
+                        int64_t now_us, const struct rule_list_detail **detail)
+{
+    const struct rule_number_table *table = &list->numbers[kind];
+    size_t slot = rule_number_table_find(table, key);
+    return slot != SIZE_MAX && accept(list, rule_number_table_detail(table, slot), now_us, detail);
+}
+
+static bool find_range(const struct rule_list *list, enum rule_list_entry kind, uint64_t key,
+                       int64_t now_us, const struct rule_list_detail **detail)
+{
+    const struct rule_range_table *table = &list->ranges[kind];
+    const struct rule_list_range *ranges = table->ranges.items;
+    uint32_t found = rule_range_table_find(table, key);
+    while (found != 0 && !accept(list, ranges[found - 1].detail, now_us, detail))
+        found = rule_range_table_next(table, found, key);
+    return found != 0;
+}
+
+static bool find_digits(const struct rule_list *list, const struct rule_list_subject *subject,
+                        int64_t now_us, const struct rule_list_detail **detail)
+{
+    uint64_t whole = subject->keys[subject->digits];
+    if (subject->is_number && (find_number(list, RULE_LIST_EXACT, whole, now_us, detail) ||
+                               (list->ranges[RULE_LIST_EXACT].lengths != 0 &&
+                                find_range(list, RULE_LIST_EXACT, whole, now_us, detail))))
+        return true;
+    uint32_t tabled = list->numbers[RULE_LIST_PREFIX].lengths;
+    uint32_t ranged = list->ranges[RULE_LIST_PREFIX].lengths;
+    uint32_t lengths = (tabled | ranged) & ((UINT32_C(2) << subject->digits) - 1);
+    while (lengths != 0) {
+        unsigned length = 31 - (unsigned)__builtin_clz(lengths);
+        lengths &= ~(UINT32_C(1) << length);
+        uint64_t key = subject->keys[length];
+        if (((tabled >> length & 1) != 0 &&
+             find_number(list, RULE_LIST_PREFIX, key, now_us, detail)) ||
+            ((ranged >> length & 1) != 0 &&
+             find_range(list, RULE_LIST_PREFIX, key, now_us, detail)))
+            return true;
+    }
+    return false;
+}
+
+bool rule_list_lookup(const struct rule_list *list, const struct rule_list_subject *subject,
+                      int64_t now_us, const struct rule_list_detail **detail)
+{
+    const struct rule_list_detail *ignored;
+    assert(list->sealed);
+    if (detail == NULL)
+        detail = &ignored;
+    *detail = NULL;
+    if (subject->digits > 0 && find_digits(list, subject, now_us, detail))
+        return true;
+    *detail = NULL;
+    return rule_text_table_has(&list->texts[RULE_LIST_EXACT], subject->text) ||
+           rule_text_table_has_prefix(&list->texts[RULE_LIST_PREFIX], subject->text);
+}
+
+bool rule_list_has(const struct rule_list *list, const struct rule_value *value, int64_t now_us)
+{
+    struct rule_list_subject subject;
+    rule_list_subject_init(&subject, value);
+    return rule_list_lookup(list, &subject, now_us, NULL);
 }

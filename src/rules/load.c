@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "index_int.h"
 #include "load_int.h"
 
 enum { SET_CHUNK = 16 * 1024, DRAFT_CHUNK = 64 * 1024 };
@@ -140,9 +141,11 @@ static void set_version(struct rule_set *set, uint64_t digest)
 
 /* documents[i] is NULL where the file could not be read; the report says so already. */
 static int load_documents(const struct rule_catalogue *catalogue, struct rule_file *files,
-                          size_t count, struct conf_report *report, struct rule_set **set)
+                          size_t count, const struct rule_set *previous, struct conf_report *report,
+                          struct rule_set **set)
 {
-    struct rule_loader loader = {.report = report,
+    struct rule_loader loader = {.previous = previous,
+                                 .report = report,
                                  .conditions = RULE_VECTOR_OF(struct rule_condition *)};
     int error = set_create(catalogue, &loader.set);
     if (error == 0)
@@ -179,7 +182,8 @@ typedef int read_fn(const void *context, size_t index, struct conf_report *repor
                     struct conf_document **document);
 
 static int load(const struct rule_catalogue *catalogue, read_fn *read, const void *context,
-                size_t count, struct conf_report *report, struct rule_set **set)
+                size_t count, const struct rule_set *previous, struct conf_report *report,
+                struct rule_set **set)
 {
     size_t errors_before = conf_report_count(report, CONF_ERROR);
     struct rule_set *made = NULL;
@@ -192,12 +196,17 @@ static int load(const struct rule_catalogue *catalogue, read_fn *read, const voi
         if (error != 0 && error != ERROR_CONFIG)
             goto out;
     }
-    error = load_documents(catalogue, files, count, report, &made);
+    error = load_documents(catalogue, files, count, previous, report, &made);
     if (error != 0)
         goto out;
     if (conf_report_count(report, CONF_ERROR) > errors_before) {
         error = ERROR_CONFIG;
         goto out;
+    }
+    if (made->entries.count <= RULE_INDEXED_MAX) {
+        error = rule_index_create(made, &made->index);
+        if (error != 0)
+            goto out;
     }
     *set = made;
     made = NULL;
@@ -219,7 +228,14 @@ static int read_path(const void *context, size_t index, struct conf_report *repo
 int rule_set_load(const struct rule_catalogue *catalogue, const char *const *paths, size_t count,
                   struct conf_report *report, struct rule_set **set)
 {
-    return load(catalogue, read_path, paths, count, report, set);
+    return load(catalogue, read_path, paths, count, NULL, report, set);
+}
+
+int rule_set_reload(const struct rule_catalogue *catalogue, const char *const *paths, size_t count,
+                    const struct rule_set *previous, struct conf_report *report,
+                    struct rule_set **set)
+{
+    return load(catalogue, read_path, paths, count, previous, report, set);
 }
 
 static int read_source(const void *context, size_t index, struct conf_report *report,
@@ -232,5 +248,5 @@ static int read_source(const void *context, size_t index, struct conf_report *re
 int rule_set_parse(const struct rule_catalogue *catalogue, const struct rule_source *sources,
                    size_t count, struct conf_report *report, struct rule_set **set)
 {
-    return load(catalogue, read_source, sources, count, report, set);
+    return load(catalogue, read_source, sources, count, NULL, report, set);
 }

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "config/document.h"
 #include "config/report.h"
@@ -22,6 +23,7 @@ enum { RULE_CONDITION_DEPTH = 32 /* conditions that name one another in a row */
  */
 struct rule_loader {
     struct rule_set *set;
+    const struct rule_set *previous; /* whose lists may be shared; NULL: none */
     struct conf_report *report;
     struct arena *drafts;                                   /* for what only the loading needs */
     const struct conf_document *document;                   /* the one being read */
@@ -80,6 +82,37 @@ int rule_check_possible(struct rule_loader *loader, const struct rule_owner *own
 
 /* `lists:` of a file; NULL is allowed. */
 int rule_load_lists(struct rule_loader *loader, const struct conf_node *lists) MUST_CHECK;
+
+/* A list on its way. */
+struct rule_list_loader {
+    struct rule_loader *loader;
+    struct rule_named_list *named;
+    struct slice name;           /* as it is written */
+    struct rule_vector networks; /* of struct rule_range */
+    uint32_t covered_networks;   /* that lie in others */
+    bool has_error;
+};
+
+/* What an entry without a star is. */
+enum rule_list_form {
+    RULE_FORM_NUMBER,
+    RULE_FORM_NUMBER_PREFIX,
+    RULE_FORM_TEXT,
+    RULE_FORM_NETWORK
+};
+
+/* Adds one entry that stands on that line of the rule file or the list's own; what is wrong with it
+ * goes to the report. */
+int rule_load_entry(struct rule_list_loader *list, enum rule_list_form form, struct slice entry,
+                    rule_list_line line, const struct conf_place *place) MUST_CHECK;
+
+/*
+ * The file that `node` names. When a list of the previous set has the same origin, it is shared:
+ * named->list becomes that one. Else the file's entries are added.
+ */
+int rule_load_list_file(struct rule_list_loader *list, const struct conf_node *node,
+                        enum rule_list_form form) MUST_CHECK;
+
 /* `rules:` of a file, once all files' lists are there. `drafts` are its items, in order. */
 int rule_load_rules(struct rule_loader *loader, const struct conf_node *rules,
                     const struct rule_draft *drafts) MUST_CHECK;
@@ -123,13 +156,26 @@ void rule_loader_error(struct rule_loader *loader, const struct conf_node *node,
 void rule_loader_warning(struct rule_loader *loader, const struct conf_node *node,
                          const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* A file of lines, beside a rule file. */
+/* A file of lines, beside a rule file. The steps below return 0 also when it is wrong: the report
+ * says so, and the file is not `good` any more. */
 struct rule_line_file {
     char path[PATH_MAX];
-    struct slice text; /* without a byte order mark */
-    char *memory;      /* to be freed; NULL when the file is wrong, which the report says */
+    struct stat status; /* before it is read */
+    bool good;
+    struct slice text; /* as it is in the file; once unpacked, without a byte order mark */
+    char *memory;      /* to be freed; NULL while there is none */
 };
+/* Where it is. */
+int rule_line_file_find(struct rule_loader *loader, const struct rule_owner *owner,
+                        const struct conf_node *node, struct rule_line_file *file) MUST_CHECK;
+/* Its bytes; of a good one that was found. */
 int rule_line_file_read(struct rule_loader *loader, const struct rule_owner *owner,
+                        const struct conf_node *node, struct rule_line_file *file) MUST_CHECK;
+/* Its text, unpacked if need be; of a good one that was read. */
+int rule_line_file_unpack(struct rule_loader *loader, const struct rule_owner *owner,
+                          const struct conf_node *node, struct rule_line_file *file) MUST_CHECK;
+/* All three. */
+int rule_line_file_load(struct rule_loader *loader, const struct rule_owner *owner,
                         const struct conf_node *node, struct rule_line_file *file) MUST_CHECK;
 /* What stands on a line before a comment, without blanks around it. */
 struct slice rule_line_entry(struct slice line);

@@ -1,69 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdlib.h>
 
-#include "network_int.h"
 #include "load_int.h"
+#include "network_int.h"
 
-enum { BAD_LINES_SHOWN = 20, OVERLAPS_SOUGHT = 1024 };
+enum { OVERLAPS_SOUGHT = 1024, OVERLAPS_SHOWN = 20 };
 
-/* What an entry without a star is. */
-enum entry_kind { ENTRY_NUMBER, ENTRY_NUMBER_PREFIX, ENTRY_TEXT, ENTRY_NETWORK };
-
-struct list_loader {
-    struct rule_loader *loader;
-    struct rule_list *list;
-    struct slice name;
-    struct rule_vector networks; /* of struct rule_range */
-};
-
-/* -EBADMSG or -EFBIG when it is wrong, -EEXIST when it adds nothing, -ENOMEM. */
-static int add_entry(struct list_loader *loader, enum entry_kind kind, struct slice entry)
+/* -EEXIST when it adds nothing. */
+static int add_network(struct rule_list_loader *list, struct slice entry)
 {
-    struct rule_list *list = loader->list;
-    if (kind == ENTRY_NETWORK) {
-        struct conf_network network;
-        if (conf_network_parse(entry, &network) != 0)
-            return -EBADMSG;
-        /* A search of each among all takes squared time. */
-        bool covered = loader->networks.count < OVERLAPS_SOUGHT &&
-                       rule_network_covers(&loader->networks, &network);
-        int error = rule_network_add(&loader->networks, &network);
-        return error == 0 && covered ? -EEXIST : error;
-    }
+    struct conf_network network;
+    if (conf_network_parse(entry, &network) != 0)
+        return -EBADMSG;
+    /* A search of each among all takes squared time. */
+    bool covered =
+        list->networks.count < OVERLAPS_SOUGHT && rule_network_covers(&list->networks, &network);
+    int error = rule_network_add(&list->networks, &network);
+    return error == 0 && covered ? -EEXIST : error;
+}
+
+static int add_entry(struct rule_list_loader *loader, enum rule_list_form form, struct slice entry,
+                     rule_list_line line)
+{
+    struct rule_list *list = loader->named->list;
+    if (form == RULE_FORM_NETWORK)
+        return add_network(loader, entry);
+    if (form != RULE_FORM_TEXT)
+        return rule_list_add_entry(list, form == RULE_FORM_NUMBER_PREFIX, entry, line);
     bool star = entry.length > 0 && entry.data[entry.length - 1] == '*';
     if (star)
         entry.length--;
-    enum rule_list_entry how =
-        star || kind == ENTRY_NUMBER_PREFIX ? RULE_LIST_PREFIX : RULE_LIST_EXACT;
-    return kind == ENTRY_TEXT ? rule_list_add_text(list, how, entry)
-                              : rule_list_add_number(list, how, entry);
+    return rule_list_add_text(list, star ? RULE_LIST_PREFIX : RULE_LIST_EXACT, entry, line);
 }
 
-static void report_entry(struct list_loader *list, const struct conf_place *place,
-                         enum entry_kind kind, struct slice entry, int error)
+static void report_number(struct conf_report *report, int error, struct slice entry)
 {
-    struct conf_report *report = list->loader->report;
-    struct conf_quote name, quote;
-    if (error == -EEXIST) {
-        conf_report_add(report, CONF_WARNING, place, "list %s: a network above holds all of %s",
-                        conf_quote(&name, list->name), conf_quote(&quote, entry));
+    if (error == -ERANGE) {
+        conf_report_expect(report, "two numbers of equally many digits, the smaller one first: "
+                                   "+861000..+861999; a * behind makes all that begin so");
         return;
     }
-    conf_report_add(report, CONF_ERROR, place, "list %s: %s is not a %s",
-                    conf_quote(&name, list->name), conf_quote(&quote, entry),
-                    kind == ENTRY_TEXT            ? "text that can be listed"
-                    : kind == ENTRY_NETWORK       ? "network"
-                    : kind == ENTRY_NUMBER_PREFIX ? "prefix"
-                                                  : "number");
-    if (kind == ENTRY_TEXT) {
-        conf_report_expect(report, "1 to %d bytes, or a prefix of 1 to %d and a *",
-                           RULE_LIST_TEXT_MAX, RULE_LIST_TEXT_PREFIX_MAX);
-        return;
-    }
-    if (kind == ENTRY_NETWORK) {
-        conf_report_expect(report, "an address, or a network without bits behind its prefix: "
-                                   "10.0.0.0/8, 2001:db8::/32");
+    if (error == -EINVAL) {
+        conf_report_expect(report,
+                           "behind the number at most a value of 1 to %d bytes and a time: "
+                           "+86170*,35,2027-06-30",
+                           RULE_LIST_VALUE_MAX);
         return;
     }
     conf_report_expect(report, "+ and up to %d digits, without spaces; a * behind makes a prefix",
@@ -72,72 +53,85 @@ static void report_entry(struct list_loader *list, const struct conf_place *plac
         conf_report_hint(report, "other texts belong under texts:");
 }
 
-static int load_entries(struct list_loader *list, const struct conf_node *entries,
-                        enum entry_kind kind)
+static const char *form_name(enum rule_list_form form, int error)
 {
-    const struct conf_document *document = list->loader->document;
+    if (form == RULE_FORM_TEXT)
+        return "text that can be listed";
+    if (form == RULE_FORM_NETWORK)
+        return "network";
+    if (error == -ERANGE)
+        return "range";
+    if (error == -EINVAL)
+        return "number with a value or a time";
+    return form == RULE_FORM_NUMBER_PREFIX ? "prefix" : "number";
+}
+
+static void report_entry(struct rule_list_loader *list, const struct conf_place *place,
+                         enum rule_list_form form, int error, struct slice entry)
+{
+    struct conf_report *report = list->loader->report;
+    struct conf_quote name, quote;
+    if (error == -EEXIST && ++list->covered_networks > OVERLAPS_SHOWN)
+        return;
+    if (error == -EEXIST) {
+        conf_report_add(report, CONF_WARNING, place, "list %s: a network above holds all of %s",
+                        conf_quote(&name, list->name), conf_quote(&quote, entry));
+        return;
+    }
+    list->has_error = true;
+    conf_report_add(report, CONF_ERROR, place, "list %s: %s is not a %s",
+                    conf_quote(&name, list->name), conf_quote(&quote, entry),
+                    form_name(form, error));
+    if (form == RULE_FORM_TEXT)
+        conf_report_expect(report, "1 to %d bytes, or a prefix of 1 to %d and a *",
+                           RULE_LIST_TEXT_MAX, RULE_LIST_TEXT_PREFIX_MAX);
+    else if (form == RULE_FORM_NETWORK)
+        conf_report_expect(report, "an address, or a network without bits behind its prefix: "
+                                   "10.0.0.0/8, 2001:db8::/32");
+    else
+        report_number(report, error, entry);
+}
+
+int rule_load_entry(struct rule_list_loader *list, enum rule_list_form form, struct slice entry,
+                    rule_list_line line, const struct conf_place *place)
+{
+    int error = add_entry(list, form, entry, line);
+    if (error == 0 || error == -ENOMEM)
+        return error;
+    report_entry(list, place, form, error, entry);
+    return 0;
+}
+
+/* Takes more bytes into the hash of what is written. */
+static void digest(struct rule_list_loader *list, struct slice bytes)
+{
+    const struct hash_key key = {{list->named->origin.written, UINT64_C(0x6c697374)}};
+    list->named->origin.written =
+        hash_siphash13(&key, bytes.data != NULL ? bytes.data : "", bytes.length);
+}
+
+static int load_entries(struct rule_list_loader *list, const struct conf_node *entries,
+                        enum rule_list_form form)
+{
+    const char form_byte = (char)('0' + form);
     if (entries == NULL)
         return 0;
+    digest(list, slice_make(&form_byte, 1));
     for (const struct conf_node *entry = entries->first; entry != NULL; entry = entry->next) {
-        struct conf_place place;
         if (entry->kind != CONF_NODE_SCALAR) {
             rule_loader_error(list->loader, entry, "an entry is a %s", conf_node_kind_name(entry));
             conf_report_expect(list->loader->report, "a text");
+            list->has_error = true;
             continue;
         }
-        int error = add_entry(list, kind, entry->text);
-        if (error == -ENOMEM)
+        struct conf_place place = conf_node_place(list->loader->document, entry);
+        digest(list, entry->text);
+        int error =
+            rule_load_entry(list, form, entry->text, RULE_LIST_INLINE | entry->line, &place);
+        if (error != 0)
             return error;
-        if (error != 0) {
-            place = conf_node_place(document, entry);
-            report_entry(list, &place, kind, entry->text, error);
-        }
     }
     return 0;
-}
-
-static int load_lines(struct list_loader *list, const char *path, struct slice text,
-                      enum entry_kind kind)
-{
-    uint32_t bad = 0, covered = 0;
-    for (uint32_t number = 1; text.length > 0; number++) {
-        struct slice line = slice_first(text, slice_find(text, '\n'));
-        text = slice_from(text, line.length + 1);
-        struct slice entry = rule_line_entry(line);
-        if (entry.length == 0)
-            continue;
-        int error = add_entry(list, kind, entry);
-        if (error == -ENOMEM)
-            return error;
-        if (error == 0)
-            continue;
-        /* A file of another format would fill the report and hide everything else. */
-        if (error != -EEXIST && ++bad > BAD_LINES_SHOWN)
-            break;
-        if (error == -EEXIST && ++covered > BAD_LINES_SHOWN)
-            continue;
-        struct conf_place place = {
-            .file = slice_of_text(path),
-            .line = number,
-            .column = (uint32_t)(entry.data - line.data) + 1,
-            .width = (uint32_t)(entry.length < 200 ? entry.length : 200),
-            .source = slice_trim(line).length > 0 ? line : entry,
-        };
-        report_entry(list, &place, kind, entry, error);
-    }
-    return 0;
-}
-
-static int load_file(struct list_loader *list, const struct conf_node *node, enum entry_kind kind)
-{
-    const struct rule_owner owner = {"list", list->name};
-    struct rule_line_file file;
-    int error = rule_line_file_read(list->loader, &owner, node, &file);
-    if (error != 0 || file.memory == NULL)
-        return error;
-    error = load_lines(list, file.path, file.text, kind);
-    free(file.memory);
-    return error;
 }
 
 static bool check_name(struct rule_loader *loader, const struct conf_node *node)
@@ -154,6 +148,64 @@ static bool check_name(struct rule_loader *loader, const struct conf_node *node)
         return false;
     }
     return true;
+}
+
+static int fill_list(struct rule_list_loader *list, const struct rule_list_draft *draft)
+{
+    enum rule_list_form form = draft->networks.node != NULL ? RULE_FORM_NETWORK
+                               : draft->texts.node != NULL  ? RULE_FORM_TEXT
+                                                            : RULE_FORM_NUMBER;
+    int error = load_entries(list, draft->numbers.node, RULE_FORM_NUMBER);
+    if (error == 0)
+        error = load_entries(list, draft->prefixes.node, RULE_FORM_NUMBER_PREFIX);
+    if (error == 0)
+        error = load_entries(list, draft->texts.node, RULE_FORM_TEXT);
+    if (error == 0)
+        error = load_entries(list, draft->networks.node, RULE_FORM_NETWORK);
+    if (error == 0 && draft->file.node != NULL)
+        error = rule_load_list_file(list, draft->file.node, form);
+    return error;
+}
+
+static void append_line(struct buffer *text, rule_list_line line)
+{
+    buffer_append_text(text, (line & RULE_LIST_INLINE) != 0 ? "line " : "the file's line ");
+    buffer_append_uint(text, line & ~RULE_LIST_INLINE);
+}
+
+static void report_flaw(struct rule_list_loader *list, const struct rule_list_flaw *flaw,
+                        const char *what, const char *relation)
+{
+    struct conf_quote name;
+    char memory[256];
+    struct buffer text = buffer_over(memory, sizeof(memory) - 1);
+    const struct rule_place *at = &list->named->place;
+    const struct conf_place place = {slice_of_text(at->file), at->line, at->column, 0, {NULL, 0}};
+    if (flaw->count == 0)
+        return;
+    for (size_t i = 0; i < flaw->count && i < RULE_LIST_EXAMPLES; i++) {
+        buffer_append_text(&text, i > 0 ? "; " : "");
+        append_line(&text, flaw->examples[i].line);
+        buffer_append_text(&text, relation);
+        append_line(&text, flaw->examples[i].first);
+    }
+    memory[text.length] = '\0';
+    conf_report_add(list->loader->report, CONF_WARNING, &place, "list %s: %zu %s %s",
+                    conf_quote(&name, list->name), flaw->count,
+                    flaw->count == 1 ? "entry" : "entries", what);
+    conf_report_hint(list->loader->report, "%s%s", memory,
+                     flaw->count > RULE_LIST_EXAMPLES ? "; ..." : "");
+}
+
+/* Of a list that is right otherwise. */
+static void report_flaws(struct rule_list_loader *list)
+{
+    const struct rule_list_flaws *flaws = rule_list_flaws(list->named->list);
+    if (list->has_error)
+        return;
+    report_flaw(list, &flaws->repeated, "given more than once; the last one counts", " repeats ");
+    report_flaw(list, &flaws->covered, "within a range or prefix that says the same",
+                " lies within ");
 }
 
 /* Even a list with errors gets its place, so that conditions which use it are not blamed too. */
@@ -174,21 +226,14 @@ static int load_list(struct rule_loader *loader, const struct conf_node *node)
     if (error != 0)
         return error;
 
-    struct list_loader list = {loader, named.list, node->key, RULE_VECTOR_OF(struct rule_range)};
-    error = load_entries(&list, draft.numbers.node, ENTRY_NUMBER);
+    struct rule_list *own = named.list;
+    struct rule_list_loader list = {loader, &named, node->key, RULE_VECTOR_OF(struct rule_range),
+                                    0,      false};
+    error = fill_list(&list, &draft);
+    if (error == 0 && named.list == own)
+        error = rule_list_seal(own);
     if (error == 0)
-        error = load_entries(&list, draft.prefixes.node, ENTRY_NUMBER_PREFIX);
-    if (error == 0)
-        error = load_entries(&list, draft.texts.node, ENTRY_TEXT);
-    if (error == 0)
-        error = load_entries(&list, draft.networks.node, ENTRY_NETWORK);
-    if (error == 0 && draft.file.node != NULL)
-        error = load_file(&list, draft.file.node,
-                          draft.networks.node != NULL ? ENTRY_NETWORK
-                          : draft.texts.node != NULL  ? ENTRY_TEXT
-                                                      : ENTRY_NUMBER);
-    if (error == 0)
-        error = rule_list_seal(named.list);
+        report_flaws(&list);
     if (error == 0 && draft.networks.node != NULL) {
         struct rule_networks *networks = NULL;
         error = rule_networks_seal(&list.networks, loader->set->arena, &networks);

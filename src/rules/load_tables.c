@@ -131,7 +131,7 @@ static int load_file(struct table_loader *table, const struct conf_node *node, e
 {
     const struct rule_owner owner = {"table", table->name};
     struct rule_line_file file;
-    int error = rule_line_file_read(table->loader, &owner, node, &file);
+    int error = rule_line_file_load(table->loader, &owner, node, &file);
     if (error != 0 || file.memory == NULL)
         return error;
     error = load_lines(table, &file, kind);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
 #include "program_int.h"
@@ -45,16 +44,10 @@ static bool take_right(struct run *run)
     return false;
 }
 
-/* Not a number is not a value: it would be equal to everything in a three-way comparison. */
-static bool is_usable(const struct rule_value *value)
-{
-    return value != NULL && value->known && (value->type != RULE_RATIO || !isnan(value->ratio));
-}
-
 static void do_feature(struct run *run, const struct rule_operation *operation)
 {
     const struct rule_value *value = run->inputs->fetch(run->inputs->context, operation->a);
-    if (is_usable(value)) {
+    if (rule_value_is_usable(value)) {
         assert(value->type == (enum rule_type)operation->b);
         push(run, *value);
         return;
@@ -194,24 +187,27 @@ int rule_values_order(const struct rule_value *a, const struct rule_value *b)
     return order_of(a, b);
 }
 
-static void do_compare(struct run *run, const struct rule_operation *operation)
+bool rule_values_compare(unsigned relation, const struct rule_value *a, const struct rule_value *b)
 {
     /* Bit 0: holds when less, bit 1: when equal, bit 2: when more. */
     static const unsigned char holds[] = {
         [RULE_EQUAL] = 2,   [RULE_DIFFERENT] = 5, [RULE_LESS] = 1,
         [RULE_AT_MOST] = 3, [RULE_MORE] = 4,      [RULE_AT_LEAST] = 6,
     };
-    if (!take_right(run))
-        return;
-    int order = order_of(&run->top[-1], &run->top[0]);
-    answer(run, (holds[operation->a] >> (order + 1) & 1) != 0);
+    return (holds[relation] >> (order_of(a, b) + 1) & 1) != 0;
+}
+
+static void do_compare(struct run *run, const struct rule_operation *operation)
+{
+    if (take_right(run))
+        answer(run, rule_values_compare(operation->a, &run->top[-1], &run->top[0]));
 }
 
 static void do_in_list(struct run *run, const struct rule_operation *operation)
 {
     const struct rule_list *const *lists = run->program->lists.items;
     if (run->top[-1].known)
-        answer(run, rule_list_has(lists[operation->b], &run->top[-1]));
+        answer(run, rule_list_has(lists[operation->b], &run->top[-1], run->scratch->now_us));
 }
 
 static bool is_equal(const struct rule_value *subject, const struct rule_value *value)

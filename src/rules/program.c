@@ -27,6 +27,9 @@ void rule_program_clear(struct rule_program *program)
     struct rule_regex **regexes = program->regexes.items;
     for (size_t i = 0; i < program->regexes.count; i++)
         rule_regex_destroy(regexes[i]);
+    if (program->patterns != NULL)
+        hash_table_destroy(program->patterns);
+    program->patterns = NULL;
     rule_vector_clear(&program->regexes);
     rule_vector_clear(&program->lists);
     rule_vector_clear(&program->tables);
@@ -197,20 +200,83 @@ static int emit_in_list(struct compiler *compiler, const struct rule_node *node)
     return error != 0 ? error : emit(compiler, RULE_DO_IN_LIST, 0, lists->count - 1);
 }
 
-static int emit_matches(struct compiler *compiler, const struct rule_node *node)
+/* A pattern that the program has a regular expression for; in the arena. */
+struct pattern {
+    struct slice text;
+    bool ignore_case;
+    size_t index;
+};
+
+static bool is_pattern(const void *object, const void *key)
+{
+    const struct pattern *a = object;
+    const struct pattern *b = key;
+    return a->ignore_case == b->ignore_case && slice_equal(a->text, b->text);
+}
+
+/* Only the operator writes patterns. */
+static uint64_t pattern_hash(const struct pattern *pattern)
+{
+    const struct hash_key key = {{UINT64_C(0x72756c65), pattern->ignore_case}};
+    return hash_slice(&key, pattern->text);
+}
+
+/* Notes the regular expression that was just added. */
+static int remember_pattern(struct compiler *compiler, const struct pattern *pattern)
+{
+    struct rule_program *program = compiler->program;
+    struct pattern *kept = arena_zalloc(compiler->arena, sizeof(*kept));
+    if (kept == NULL)
+        return -ENOMEM;
+    *kept = *pattern;
+    kept->text = arena_copy(compiler->arena, pattern->text);
+    if (kept->text.data == NULL)
+        return -ENOMEM;
+    return hash_table_insert(program->patterns, pattern_hash(pattern), kept);
+}
+
+static int add_regex(struct compiler *compiler, struct pattern *pattern,
+                     struct rule_regex_error *problem)
 {
     struct rule_vector *regexes = &compiler->program->regexes;
-    struct rule_regex_error problem = {.offset = 0};
     struct rule_regex *regex = NULL;
+    int error = rule_vector_reserve(regexes, 1);
+    if (error == 0)
+        error = rule_regex_create(pattern->text, pattern->ignore_case, &regex, problem);
+    if (error != 0)
+        return error;
+    pattern->index = regexes->count;
+    error = rule_vector_push(regexes, &regex);
+    return error != 0 ? error : remember_pattern(compiler, pattern);
+}
+
+/* Rules that ask the same share one regular expression. */
+static int find_regex(struct compiler *compiler, struct pattern *pattern,
+                      struct rule_regex_error *problem)
+{
+    struct rule_program *program = compiler->program;
+    if (program->patterns == NULL) {
+        int error = hash_table_create(0, &program->patterns);
+        if (error != 0)
+            return error;
+    }
+    const struct pattern *same =
+        hash_table_find(program->patterns, pattern_hash(pattern), is_pattern, pattern);
+    if (same == NULL)
+        return add_regex(compiler, pattern, problem);
+    pattern->index = same->index;
+    return 0;
+}
+
+static int emit_matches(struct compiler *compiler, const struct rule_node *node)
+{
+    struct pattern pattern = {node->value.text, node->ignore_case, 0};
+    struct rule_regex_error problem = {.offset = 0};
     int error = emit_node(compiler, node->first);
     if (error == 0)
-        error = rule_vector_reserve(regexes, 1);
-    if (error == 0)
-        error = rule_regex_create(node->value.text, node->ignore_case, &regex, &problem);
+        error = find_regex(compiler, &pattern, &problem);
     assert(error != -EBADMSG); /* the checker has seen it */
-    if (error == 0)
-        error = rule_vector_push(regexes, &regex);
-    return error != 0 ? error : emit(compiler, RULE_DO_MATCHES, 0, regexes->count - 1);
+    return error != 0 ? error : emit(compiler, RULE_DO_MATCHES, 0, pattern.index);
 }
 
 static int emit_arithmetic(struct compiler *compiler, const struct rule_node *node)

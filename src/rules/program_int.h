@@ -7,9 +7,11 @@
 #ifndef RINGFENCE_RULES_PROGRAM_INT_H
 #define RINGFENCE_RULES_PROGRAM_INT_H
 
+#include <math.h>
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "expression_int.h"
 #include "list_int.h"
 #include "regex_int.h"
@@ -63,6 +65,7 @@ struct rule_program {
     struct rule_vector constants;          /* of struct rule_value */
     struct rule_vector lists;              /* of const struct rule_list *; not owned */
     struct rule_vector regexes;            /* of struct rule_regex *; owned */
+    struct hash_table *patterns;           /* of what stands in regexes; NULL: nothing does */
     struct rule_vector tables;             /* of const struct rule_table *; not owned */
     struct rule_vector networks;           /* of const struct rule_networks *; not owned */
     uint64_t features[RULE_FEATURE_WORDS]; /* those that a condition names */
@@ -86,10 +89,17 @@ void rule_program_clear(struct rule_program *program);
 int rule_program_add(struct rule_program *program, const struct rule_node *root,
                      struct arena *arena, struct rule_span *span) MUST_CHECK;
 
+struct rule_candidates;
+struct rule_memo;
+
 /* Working memory; the counts and marks are of one run or several, as the caller resets them. */
 struct rule_scratch {
     struct rule_value stack[RULE_STACK_MAX];
     struct rule_matcher *matcher;
+    struct rule_candidates *candidates; /* empty between evaluations */
+    struct rule_memo *memos;            /* RULE_MEMO_MAX; those of `epoch` are of this evaluation */
+    uint32_t epoch;
+    int64_t now_us;                                /* wall time, for entries of lists that expire */
     uint64_t unknown_features[RULE_FEATURE_WORDS]; /* met unknown */
     bool unknown_header;
     uint32_t regex_too_long;
@@ -106,6 +116,15 @@ const struct rule_value *rule_program_value(const struct rule_program *program,
 bool rule_values_equal(const struct rule_value *a, const struct rule_value *b);
 /* -1, 0 or 1. Both are known and of one type that has an order. */
 int rule_values_order(const struct rule_value *a, const struct rule_value *b);
+
+/* Not a number is not a value: it would be equal to everything in a three-way comparison. */
+static inline bool rule_value_is_usable(const struct rule_value *value)
+{
+    return value != NULL && value->known && (value->type != RULE_RATIO || !isnan(value->ratio));
+}
+
+/* Whether the relation (enum rule_relation) holds between known values of comparable types. */
+bool rule_values_compare(unsigned relation, const struct rule_value *a, const struct rule_value *b);
 
 enum rule_result rule_program_run(const struct rule_program *program, struct rule_span span,
                                   const struct rule_inputs *inputs, struct rule_scratch *scratch);

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "index_int.h"
+
 static const char *const mode_names[] = {
 #define RULE_MODE_ROW(name, word) [name] = (word),
     RULE_MODE_TABLE(RULE_MODE_ROW)
@@ -36,6 +38,7 @@ void rule_set_destroy(struct rule_set *set)
     rule_vector_clear(&set->entries);
     rule_vector_clear(&set->records);
     rule_vector_clear(&set->steps);
+    rule_index_destroy(set->index);
     rule_program_clear(&set->program);
     if (set->by_id != NULL)
         hash_table_destroy(set->by_id);
@@ -144,6 +147,25 @@ bool rule_set_uses(const struct rule_set *set, uint16_t feature)
 {
     assert(feature < RULE_FEATURE_MAX);
     return (set->program.features[feature / 64] >> (feature % 64) & 1) != 0;
+}
+
+static bool has_list(const struct rule_set *set, const struct rule_list *list)
+{
+    const struct rule_named_list *lists = set->lists.items;
+    for (size_t i = 0; i < set->lists.count; i++)
+        if (lists[i].list == list)
+            return true;
+    return false;
+}
+
+size_t rule_set_list_bytes(const struct rule_set *set, const struct rule_set *other)
+{
+    const struct rule_named_list *lists = set->lists.items;
+    size_t bytes = 0;
+    for (size_t i = 0; i < set->lists.count; i++)
+        if (other == NULL || !has_list(other, lists[i].list))
+            bytes += rule_list_bytes(lists[i].list);
+    return bytes;
 }
 
 const struct rule_named_list *rule_set_list(const struct rule_set *set, struct slice name)

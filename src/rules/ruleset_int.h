@@ -19,11 +19,26 @@ enum { RULE_VERSION_DIGITS = 12 };
 
 struct conf_node;
 
+/* What a list was made from: two lists of equal origin are the same. */
+struct rule_list_origin {
+    uint64_t written; /* hash of what the rule file says of it */
+    uint64_t content; /* hash of its own file; 0: it has none */
+    /* The file as it was before it was read. Not to be relied on while `settled` is false: it had
+     * changed so recently that it could change again without looking different. */
+    uint64_t device;
+    uint64_t inode;
+    uint64_t size;
+    int64_t modified_ns;
+    int64_t changed_ns;
+    bool settled;
+};
+
 struct rule_named_list {
     struct slice name;
     struct rule_list *list;
     const struct rule_networks *networks; /* NULL when it has none */
     struct rule_place place;
+    struct rule_list_origin origin;
 };
 
 struct rule_named_table {
@@ -90,6 +105,7 @@ struct rule_set {
     struct rule_vector steps;   /* of struct rule_step */
     struct rule_test *tests;    /* in the order of the files */
     struct hash_table *by_id;   /* of struct rule_record */
+    struct rule_index *index;   /* NULL: every rule is tried */
     char version[RULE_VERSION_DIGITS + 1];
 };
 
