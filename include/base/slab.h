@@ -22,7 +22,7 @@
 
 struct slab;
 
-/* A limit beyond 1 TiB counts as 1 TiB. */
+/* A limit beyond 256 GiB counts as 256 GiB. */
 int slab_create(size_t limit_bytes, struct slab **slab) MUST_CHECK;
 
 /* Aligned to 16 bytes. NULL when the limit is reached, memory is out, or size exceeds the largest

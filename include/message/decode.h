@@ -20,7 +20,7 @@
 
 #define SMSG_IDENTITY_LIMIT 8
 
-/* One decoded identity; slices live in the decoder until its next use. */
+/* One decoded identity; slices live in the message, and in the decoder until its next use. */
 struct smsg_identity {
     struct slice display; /* unquoted */
     struct slice scheme;

@@ -27,7 +27,7 @@ enum {
 };
 
 static const size_t chunk_bytes = (size_t)1 << SLAB_CHUNK_SHIFT;
-static const size_t limit_maximum = (size_t)1 << 40;
+static const size_t limit_maximum = (size_t)1 << 38;
 
 /*
  * Descriptors lie apart from the chunks: at the head of each chunk they would all compete for the

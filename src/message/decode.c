@@ -238,6 +238,7 @@ int smsg_decode(struct smsg_decoder *decoder, const struct smsg *message,
 
     reset(decoded);
     arena_reset(decoder->arena);
+    decoder->limit = slice_past(message->bytes);
     decoder->home = su_home_auto(decoder->home_memory, sizeof decoder->home_memory);
     if (decoder->home == NULL)
         return -ENOMEM;

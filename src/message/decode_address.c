@@ -8,15 +8,6 @@
 #include "chars_int.h"
 #include "decode_int.h"
 
-static int copy_text(struct smsg_decoder *decoder, struct slice text, struct slice *copy)
-{
-    *copy = slice_make(NULL, 0);
-    if (text.data == NULL)
-        return 0;
-    *copy = arena_copy(decoder->arena, text);
-    return copy->data != NULL ? 0 : -ENOMEM;
-}
-
 /* Copies with escapes or quotes resolved, which never makes a text longer. */
 static int copy_resolved(struct smsg_decoder *decoder, struct slice text,
                          struct slice (*resolve)(struct slice, char *, size_t), struct slice *copy)
@@ -77,16 +68,26 @@ static int compare_user(struct smsg_decoder *decoder, const struct smsg_uri *own
 static int fill_uri(struct smsg_decoder *decoder, const struct smsg_uri *uri,
                     struct smsg_identity *identity)
 {
-    struct slice params = slice_from(uri->params, 1);
-    int code = copy_text(decoder, uri->scheme, &identity->scheme);
+    identity->scheme = uri->scheme;
+    identity->host = uri->host;
+    identity->uri_params = slice_from(uri->params, 1);
+    identity->user = uri->user;
+    if (uri->user.length == 0 || memchr(uri->user.data, '%', uri->user.length) == NULL)
+        return 0;
+    return copy_resolved(decoder, uri->user, smsg_unescape, &identity->user);
+}
 
-    if (code == 0)
-        code = copy_resolved(decoder, uri->user, smsg_unescape, &identity->user);
-    if (code == 0)
-        code = copy_text(decoder, uri->host, &identity->host);
-    if (code == 0)
-        code = copy_text(decoder, params, &identity->uri_params);
-    return code;
+/* Quotes and escapes resolved. */
+static int fill_display(struct smsg_decoder *decoder, struct slice display,
+                        struct smsg_identity *identity)
+{
+    identity->display = display;
+    if (display.length < 2 || display.data[0] != '"' || display.data[display.length - 1] != '"')
+        return 0;
+    identity->display = slice_make(display.data + 1, display.length - 2);
+    if (memchr(display.data, '\\', display.length) == NULL)
+        return 0;
+    return copy_resolved(decoder, display, smsg_unquote, &identity->display);
 }
 
 static int compare_uri(struct smsg_decoder *decoder, const struct smsg_uri *own, const url_t *url)
@@ -110,7 +111,8 @@ int smsg_decode_uri(struct smsg_decoder *decoder, struct slice text, struct smsg
     if (smsg_uri_parse(text, &own) != 0)
         return ERROR_MALFORMED;
     code = fill_uri(decoder, &own, identity);
-    if (code != 0 || !is_compared(own.scheme))
+    if (code != 0 || !is_compared(own.scheme) ||
+        (!decoder->thorough && smsg_plain_uri(text, &own, decoder->limit)))
         return code;
     copy = smsg_decode_copy(decoder, text);
     if (copy == NULL)
@@ -164,8 +166,9 @@ int smsg_decode_address(struct smsg_decoder *decoder, struct slice value, const 
         return ERROR_MALFORMED;
     code = fill_uri(decoder, &own, identity);
     if (code == 0)
-        code = copy_resolved(decoder, address->display, smsg_unquote, &identity->display);
-    if (code != 0 || !is_compared(own.scheme))
+        code = fill_display(decoder, address->display, identity);
+    if (code != 0 || !is_compared(own.scheme) ||
+        (!decoder->thorough && smsg_plain_address(value, address, &own, tag, decoder->limit)))
         return code;
     return compare_address(decoder, value, address, &own, tag);
 }

@@ -112,7 +112,9 @@ int smsg_decode_compare(struct smsg_decoder *decoder, const struct smsg *message
         const struct smsg_header *header = smsg_first(message, comparison_rows[i].id);
         int code;
 
-        if (header == NULL)
+        if (header == NULL ||
+            (!decoder->thorough &&
+             smsg_plain_header(message, comparison_rows[i].id, smsg_value(message, header))))
             continue;
         with.length = header->value_end - header->value;
         with.copy = smsg_decode_copy(decoder, smsg_value(message, header));

@@ -106,6 +106,13 @@ void smsg_edit_pop_values(struct smsg_edit *edit, enum smsg_header_id id, unsign
     const struct smsg *message = edit->message;
     const struct smsg_header *header = smsg_first(message, id);
 
+    /* Scan has read the topmost Via value already, which is mostly alone on its line. */
+    if (id == SMSG_HEADER_VIA && header != NULL && count > 0 &&
+        slice_past(message->via.value) == slice_past(smsg_value(message, header))) {
+        smsg_edit_remove_header(edit, header);
+        header = smsg_next(message, header);
+        count--;
+    }
     for (; header != NULL && count > 0; header = smsg_next(message, header)) {
         struct slice rest = smsg_value(message, header), value;
         bool more = smsg_next_value(&rest, &value);

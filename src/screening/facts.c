@@ -28,6 +28,26 @@ static bool originates(const struct screen_trunk *trunk, const struct num_number
     return num_trie_find_longest(trunk->originates, digits, &value, NULL);
 }
 
+static bool same_identity(const struct smsg_identity *a, const struct smsg_identity *b)
+{
+    return slice_equal(a->user, b->user) && slice_equal(a->scheme, b->scheme) &&
+           slice_equal(a->uri_params, b->uri_params);
+}
+
+/* The network's number is mostly the one that the caller claims: then it is normalised once. */
+static void read_asserted(struct screen_engine *engine)
+{
+    struct screen_facts *facts = &engine->facts;
+    const struct smsg_decoded *decoded = &engine->decoded;
+    facts->asserted_present = decoded->asserted_count > 0;
+    if (!facts->asserted_present)
+        return;
+    if (same_identity(&decoded->asserted[0], &decoded->from))
+        facts->asserted = facts->from;
+    else
+        read_number(engine, NUM_CALLER, &decoded->asserted[0], &facts->asserted);
+}
+
 void screen_read_facts(struct screen_engine *engine)
 {
     struct screen_facts *facts = &engine->facts;
@@ -36,9 +56,7 @@ void screen_read_facts(struct screen_engine *engine)
 
     read_number(engine, NUM_CALLEE, &decoded->request_uri, &facts->callee);
     read_number(engine, NUM_CALLER, &decoded->from, &facts->from);
-    facts->asserted_present = decoded->asserted_count > 0;
-    if (facts->asserted_present)
-        read_number(engine, NUM_CALLER, &decoded->asserted[0], &facts->asserted);
+    read_asserted(engine);
 
     /* RFC 3325: the asserted identity is the network number, from a trunk that is trusted. */
     facts->caller =
