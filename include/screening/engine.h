@@ -52,6 +52,7 @@ struct screen_input {
     struct rep_finding finding;
     const struct rule_address *source; /* that the request came from; NULL: hypothetical */
     uint64_t call_hash;                /* keyed hash of the Call-ID, for roll-outs */
+    bool hurried;                      /* calls queue up: what costs most is left unknown */
     const struct rule_trace *trace;    /* for explain; else NULL */
 };
 

@@ -58,6 +58,7 @@
     X(TIMER_C, "timer_c", "INVITEs ended by Timer C")                                             \
     X(TRANSACTIONS_REFUSED, "transactions_refused", "requests refused because a table is full")   \
     X(REGEX_LIMIT, "regex_limit", "regular expressions stopped at their match limit")             \
+    X(REGEX_SKIPPED, "regex_skipped", "regular expressions left unknown under overload")          \
     X(EVENTS_LOST, "events_lost", "event records lost because the ring was full")
 
 enum stats_counter {

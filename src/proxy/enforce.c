@@ -207,6 +207,7 @@ static void count_rules(struct proxy *proxy, const struct rule_outcome *outcome)
     }
     stats_add(proxy->parts.stats, STATS_REGEX_LIMIT,
               (uint64_t)outcome->regex_limited + outcome->regex_too_long);
+    stats_add(proxy->parts.stats, STATS_REGEX_SKIPPED, outcome->regex_skipped);
 }
 
 static void fill_rules(struct stats_event *event, const struct proxy *proxy,

@@ -376,8 +376,9 @@ static const struct conf_row limit_rows[] = {
      .fallback = "5ms",
      .min = CONF_MS(1),
      .max = CONF_SECONDS(10),
-     .help = "How long datagrams may wait for a worker before it refuses some of the new calls "
-             "with 503. Emergency calls and calls under way go on."},
+     .help = "How long datagrams may wait for a worker before regular expressions in rules are "
+             "left unknown, and, when the wait lasts, some of the new calls refused with 503. "
+             "Emergency calls and calls under way go on."},
     {.key = "overload_end",
      .type = CONF_DURATION,
      CONF_FIELD(struct proxy_limits, overload_end_us),

@@ -62,6 +62,7 @@ static struct rule_inputs inputs_of(struct screen_engine *engine)
         .context = engine,
         .fetch = screen_fetch_feature,
         .fetch_header = screen_fetch_header,
+        .skip_regex = engine->input.hurried,
         .call_hash = engine->input.call_hash,
     };
 }
@@ -134,6 +135,8 @@ static void decide(struct screen_engine *engine, struct screen_verdict *verdict)
         verdict->profile = (enum rule_profile)settings->block_with;
         verdict->authority = SCREEN_AUTHORITY_ON_UNKNOWN;
     }
+    if (engine->outcome.regex_skipped > 0)
+        verdict->degraded = true;
 }
 
 int screen_judge(struct screen_engine *engine, const struct screen_policy *policy,

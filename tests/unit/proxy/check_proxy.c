@@ -24,6 +24,7 @@ static const char rules[] =
     "     action: {do: divert, to: desk}}\n"
     "  - {id: limited, when: 'caller.display == \"Limit\"', score: 1,\n"
     "     action: {do: limit, rate: 2/m, per: caller, else: 480}}\n"
+    "  - {id: costly, when: 'caller.display matches /^B.*h$/', score: 95}\n"
     "  - {id: blocked, when: 'caller.display == \"Block\"', score: 95}\n"
     "policy:\n"
     "  - {at: 90, do: block, with: '603+'}\n"
@@ -581,6 +582,22 @@ START_TEST(overload_refuses_a_share_of_new_calls)
 }
 END_TEST
 
+START_TEST(a_worker_in_a_hurry_skips_regular_expressions_only)
+{
+    struct bench b;
+    bench_open(&b, site, rules);
+    bench_receive(&b, A, 0, invite("1", "h1", "Bosch", ""));
+    bench_expect(&b, 0, A, "SIP/2.0 603 ");
+    b.backlog_us = 6000; /* beyond overload_begin */
+    bench_receive(&b, A, 0, invite("2", "h2", "Bosch", ""));
+    bench_expect(&b, 1, B, "INVITE");
+    ck_assert_uint_eq(bench_total(&b, STATS_REGEX_SKIPPED), 1);
+    bench_receive(&b, A, 0, invite("3", "h3", "Block", ""));
+    bench_expect(&b, 0, A, "SIP/2.0 603 ");
+    bench_close(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("proxy/proxy");
@@ -603,6 +620,7 @@ int main(void)
     tcase_add_test(tests, unavailable_downstream_is_not_us);
     tcase_add_test(tests, drain_refuses_new_calls_only);
     tcase_add_test(tests, overload_refuses_a_share_of_new_calls);
+    tcase_add_test(tests, a_worker_in_a_hurry_skips_regular_expressions_only);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
