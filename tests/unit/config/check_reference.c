@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config/schema.h"
+#include "config/describe.h"
 
 #include "harness.h"
 #include "sample.h"
