@@ -97,6 +97,21 @@ static int run_tests(const struct daemon_check_request *request, const struct ru
     return error;
 }
 
+/* Rule files by themselves may be a part of what decides; a configuration has all of it. */
+static void review_policy(const struct rule_set *rules, struct conf_report *report)
+{
+    bool scores = false;
+    for (size_t i = 0; i < rule_set_count(rules); i++) {
+        const struct rule_info *info = rule_set_rule(rules, i);
+        scores = scores || (info->mode == RULE_ENFORCE && (info->is_card || info->score > 0));
+    }
+    if (!scores || rule_set_step_count(rules) > 0)
+        return;
+    conf_report_add(report, CONF_WARNING, NULL,
+                    "rules give points, but no rule file has a policy: no score changes a call");
+    conf_report_hint(report, "policy: [{at: 90, do: block}, {at: 60, do: tag}]");
+}
+
 int daemon_check(const struct daemon_check_request *request, struct conf_report *report,
                  struct daemon_check_result *result)
 {
@@ -115,6 +130,8 @@ int daemon_check(const struct daemon_check_request *request, struct conf_report 
     }
     if (error == 0) {
         struct rule_test_result tests = {0, 0};
+        if (request->configuration != NULL)
+            review_policy(rules, report);
         rule_set_review(rules, request->wall_us, report);
         error = run_tests(request, rules, report, &tests);
         counted.rules = rule_set_count(rules);

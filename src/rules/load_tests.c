@@ -26,7 +26,10 @@ static void report_feature(struct rule_loader *loader, const struct conf_node *n
     const char *near = rule_catalogue_suggest(loader->set->catalogue, node->key);
     conf_report_add(loader->report, CONF_ERROR, &place, "there is no feature %s",
                     conf_quote(&quote, node->key));
-    if (near != NULL)
+    if (node->kind == CONF_NODE_MAPPING && node->first != NULL)
+        conf_report_hint(loader->report, "a feature is one word: %.*s.%.*s", SLICE_ARGS(node->key),
+                         SLICE_ARGS(node->first->key));
+    else if (near != NULL)
         conf_report_hint(loader->report, "did you mean %s?", near);
 }
 

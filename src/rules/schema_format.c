@@ -164,7 +164,13 @@ static int parse_title(struct conf_load *load, const struct conf_row *row,
                        const struct conf_node *node, void *field)
 {
     struct rule_title_draft *title = field;
-    (void)row;
+    if (node->kind == CONF_NODE_SCALAR && node->text.length > TITLE_MAX) {
+        struct conf_quote quote;
+        conf_load_error(load, node, "%s %s is too long", row->key,
+                        conf_load_quote(load, node, &quote));
+        conf_report_expect(load->report, "a text, at most %d bytes", TITLE_MAX);
+        return ERROR_CONFIG;
+    }
     if (node->kind == CONF_NODE_SCALAR) {
         title->en = node->text;
         return 0;

@@ -8,7 +8,7 @@
 #include "given_int.h"
 #include "load_int.h"
 
-enum { ARENA_CHUNK = 64 * 1024, TEXT_BYTES = 512 };
+enum { ARENA_CHUNK = 64 * 1024, TEXT_BYTES = 1024, IDS_SHOWN = 8 };
 
 /* A file of tests under way. */
 struct suite {
@@ -49,14 +49,16 @@ static void append_ids(struct buffer *text, const struct suite *suite,
                        const struct rule_outcome *outcome, enum rule_expect_ids kind)
 {
     uint32_t at = 0;
-    const char *separator = "";
+    size_t count = 0;
     for (const char *id = next_id(suite, outcome, kind, &at); id != NULL;
          id = next_id(suite, outcome, kind, &at)) {
-        buffer_append_text(text, separator);
-        buffer_append_text(text, id);
-        separator = ", ";
+        if (count++ < IDS_SHOWN)
+            buffer_format(text, "%s%s", count > 1 ? ", " : "", id);
     }
-    buffer_append_text(text, separator[0] == '\0' ? "none" : "");
+    if (count == 0)
+        buffer_append_literal(text, "none");
+    if (count > IDS_SHOWN)
+        buffer_format(text, " and %zu more", count - IDS_SHOWN);
 }
 
 static const char *type_of(const struct suite *suite, const struct rule_outcome *outcome)
