@@ -16,9 +16,9 @@ struct daemon_check_result {
 };
 
 /* X(name, word) */
-#define DAEMON_FILE_TABLE(X)                    \
+#define DAEMON_FILE_TABLE(X)                      \
     X(DAEMON_FILE_CONFIGURATION, "configuration") \
-    X(DAEMON_FILE_RULES, "rules")               \
+    X(DAEMON_FILE_RULES, "rules")                 \
     X(DAEMON_FILE_TESTS, "tests")
 
 enum daemon_file {

@@ -101,8 +101,7 @@ static void name_files(const struct check_files *files, char *const *arguments, 
     if (count > 1)
         snprintf(text, capacity, "%zu files", count);
     else
-        snprintf(text, capacity, "%s",
-                 count == 1 ? arguments[0] : files->request.configuration);
+        snprintf(text, capacity, "%s", count == 1 ? arguments[0] : files->request.configuration);
 }
 
 static void print_json(const struct cli *cli, const struct conf_report *report,

@@ -38,8 +38,7 @@ static void set_colours(struct cli *cli)
 {
     bool always = strcmp(cli->colour, "always") == 0;
     const char *refused = getenv("NO_COLOR");
-    bool automatic =
-        strcmp(cli->colour, "auto") == 0 && (refused == NULL || refused[0] == '\0');
+    bool automatic = strcmp(cli->colour, "auto") == 0 && (refused == NULL || refused[0] == '\0');
     const char *kind = getenv("TERM");
     if (kind != NULL && strcmp(kind, "dumb") == 0)
         automatic = false;

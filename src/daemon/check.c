@@ -124,8 +124,8 @@ int daemon_check(const struct daemon_check_request *request, struct conf_report 
         error = daemon_snapshot_load(request->configuration, NULL, NULL, report, &snapshot);
         rules = error == 0 ? screen_policy_rules(snapshot->policy) : NULL;
     } else {
-        error = rule_set_load(&screen_catalogue, request->rules, request->rule_count, report,
-                              &alone);
+        error =
+            rule_set_load(&screen_catalogue, request->rules, request->rule_count, report, &alone);
         rules = alone;
     }
     if (error == 0) {

@@ -98,8 +98,7 @@ static void parse_options(int count, char **arguments, struct invocation *invoca
 static int test_configuration(const char *path, struct conf_report *report)
 {
     struct daemon_check_result result;
-    const struct daemon_check_request request = {.configuration = path,
-                                                 .wall_us = clock_wall_us()};
+    const struct daemon_check_request request = {.configuration = path, .wall_us = clock_wall_us()};
     int error = daemon_check(&request, report, &result);
     conf_report_print(report, stderr, isatty(STDERR_FILENO) != 0);
     if (error == 0)

@@ -41,8 +41,8 @@ typedef uint32_t rule_list_line;
 
 /* What an entry says besides being there. */
 struct rule_list_detail {
-    struct slice value; /* empty: none; belongs to the list */
-    bool is_integer;    /* the value is one */
+    struct slice value;  /* empty: none; belongs to the list */
+    bool is_integer;     /* the value is one */
     rule_list_line line; /* of the first entry that says so */
     int64_t integer;
     int64_t expires_us; /* the first wall time at which the entry is there no more, or INT64_MAX */

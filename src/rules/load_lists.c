@@ -219,8 +219,8 @@ static int load_list(struct rule_loader *loader, const struct conf_node *node)
     named.place.line = node->key_line;
     named.place.column = node->key_column;
     named.name = arena_copy(loader->set->arena, node->key);
-    named.source = arena_copy(loader->set->arena,
-                              conf_node_key_place(loader->document, node).source);
+    named.source =
+        arena_copy(loader->set->arena, conf_node_key_place(loader->document, node).source);
     if (named.name.data == NULL || named.source.data == NULL)
         return -ENOMEM;
     error = rule_list_create(&named.list);

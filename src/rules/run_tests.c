@@ -50,8 +50,7 @@ int rule_set_run_tests(const struct rule_set *set, rule_derive_fn *derive, void 
     for (const struct rule_test *test = set->tests; test != NULL; test = test->next) {
         rule_given_take(&call, set->catalogue, test, derive, context);
         int points = 0;
-        enum rule_result got =
-            rule_set_test_rule(set, scratch, &call.inputs, test->rule, &points);
+        enum rule_result got = rule_set_test_rule(set, scratch, &call.inputs, test->rule, &points);
         bool is_card = rule_set_rule(set, test->rule)->is_card;
         if (is_card ? points == test->points : got == test->expected) {
             result->passed++;

@@ -169,32 +169,6 @@ struct rule_file_draft {
     struct conf_object_list steps;   /* of struct rule_step_draft */
 };
 
-/* Lists of ids that a test for a whole call may expect. */
-enum rule_expect_ids {
-    RULE_EXPECT_FIRED,
-    RULE_EXPECT_SHADOW,
-    RULE_EXPECT_UNKNOWN,
-    RULE_EXPECT_IDS_COUNT
-};
-
-struct rule_expect_draft {
-    int action; /* enum rule_action_kind */
-    int64_t score;
-    struct slice type;
-    struct conf_text_list ids[RULE_EXPECT_IDS_COUNT];
-    const struct conf_node *node; /* tells what is written; NULL when it is wrong */
-};
-
-struct rule_case_draft {
-    struct slice name;
-    struct rule_kept given;
-    struct rule_expect_draft expect;
-};
-
-struct rule_suite_draft {
-    struct conf_object_list cases; /* of struct rule_case_draft */
-};
-
 /* Checks what no single row can say. */
 int rule_check_life(struct conf_load *load, const struct conf_node *node,
                     const struct rule_life_draft *life) MUST_CHECK;

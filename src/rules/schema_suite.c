@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules/action.h"
 #include "rules/ruleset.h"
-#include "schema_int.h"
+#include "schema_suite_int.h"
 
 enum { SUITE_NAME_MAX = 200 };
 

@@ -7,6 +7,7 @@
 #include "config/suggest.h"
 #include "given_int.h"
 #include "load_int.h"
+#include "schema_suite_int.h"
 
 enum { ARENA_CHUNK = 64 * 1024, TEXT_BYTES = 1024, IDS_SHOWN = 8 };
 
@@ -77,8 +78,7 @@ static void append_outcome(struct buffer *text, const struct suite *suite,
                            const struct rule_outcome *outcome)
 {
     const char *type = type_of(suite, outcome);
-    buffer_format(text, "score %d, %s", outcome->live.score,
-                  rule_action_name(action_of(outcome)));
+    buffer_format(text, "score %d, %s", outcome->live.score, rule_action_name(action_of(outcome)));
     buffer_format(text, "%s%s", type[0] != '\0' ? ", type " : "", type);
     for (int kind = 0; kind < RULE_EXPECT_IDS_COUNT; kind++) {
         buffer_format(text, "; %s: ", ids_keys[kind]);
@@ -253,9 +253,9 @@ static int open_suite(struct suite *suite, const char *path)
     suite->loader.report = suite->report;
     suite->loader.document = suite->document;
     suite->loader.file = path;
-    error = conf_section_load(suite->document, conf_document_root(suite->document),
-                              &rule_suite_section, suite->values.arena, suite->report,
-                              &suite->draft);
+    error =
+        conf_section_load(suite->document, conf_document_root(suite->document), &rule_suite_section,
+                          suite->values.arena, suite->report, &suite->draft);
     return error == ERROR_CONFIG ? 0 : error;
 }
 
