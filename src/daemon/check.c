@@ -21,59 +21,85 @@ static bool has_key(const struct conf_section *section, struct slice key)
     return false;
 }
 
-/* Names of rule files under `rules:`, or rules? An item of the latter has keys. */
-static enum daemon_file kind_of_rules(struct slice rest)
+/* DAEMON_FILE_COUNT: the key tells nothing; `rules` may be names of files or rules. */
+static enum daemon_file kind_of_key(struct slice key)
 {
-    while (rest.length > 0) {
-        struct slice line = slice_trim(slice_first(rest, slice_find(rest, '\n')));
-        bool says = line.length > 0 && line.data[0] != '#';
-        if (says && line.data[0] != '[')
-            return slice_find(line, ':') < line.length ? DAEMON_FILE_RULES
-                                                       : DAEMON_FILE_CONFIGURATION;
-        if (says && slice_find(line, '{') < line.length)
-            return DAEMON_FILE_RULES;
-        if (says && line.length > 1)
-            return DAEMON_FILE_CONFIGURATION;
-        rest = slice_from(rest, slice_find(rest, '\n') + 1);
-    }
-    return DAEMON_FILE_CONFIGURATION;
+    if (slice_equal(key, SLICE("rules")))
+        return DAEMON_FILE_COUNT;
+    return has_key(&daemon_section, key)       ? DAEMON_FILE_CONFIGURATION
+           : has_key(&rule_file_section, key)  ? DAEMON_FILE_RULES
+           : has_key(&rule_suite_section, key) ? DAEMON_FILE_TESTS
+                                               : DAEMON_FILE_COUNT;
 }
 
+/* By the keys at the left margin, whatever is wrong with the rest. */
 static enum daemon_file kind_of_text(struct slice rest)
 {
-    enum daemon_file kind = DAEMON_FILE_CONFIGURATION;
-    for (; rest.length > 0; rest = slice_from(rest, slice_find(rest, '\n') + 1)) {
+    enum daemon_file kind = DAEMON_FILE_COUNT;
+    for (; rest.length > 0 && kind == DAEMON_FILE_COUNT;
+         rest = slice_from(rest, slice_find(rest, '\n') + 1)) {
         struct slice line = slice_first(rest, slice_find(rest, '\n'));
         size_t colon = slice_find(line, ':');
-        struct slice key = slice_first(line, colon);
-        if (colon == line.length || colon == 0 || !isalpha((unsigned char)line.data[0]))
-            continue;
-        if (slice_equal(key, SLICE("rules")))
-            kind = kind_of_rules(slice_from(rest, colon + 1));
-        else if (has_key(&daemon_section, key))
-            return DAEMON_FILE_CONFIGURATION;
-        else if (has_key(&rule_file_section, key))
-            return DAEMON_FILE_RULES;
-        else if (has_key(&rule_suite_section, key))
-            return DAEMON_FILE_TESTS;
+        if (colon > 0 && colon < line.length && isalpha((unsigned char)line.data[0]))
+            kind = kind_of_key(slice_first(line, colon));
     }
     return kind;
 }
 
+/* By the parsed whole: a file of nothing but rules, or one in braces. */
+static enum daemon_file kind_of_document(const char *path, struct slice text,
+                                         struct conf_report *report)
+{
+    enum daemon_file kind = DAEMON_FILE_COUNT;
+    struct conf_document *document = NULL;
+    if (conf_document_parse(path, text, NULL, report, &document) != 0)
+        return kind;
+    const struct conf_node *root = conf_document_root(document);
+    for (const struct conf_node *node = root->first;
+         node != NULL && kind == DAEMON_FILE_COUNT && root->kind == CONF_NODE_MAPPING;
+         node = node->next) {
+        bool has_sections = node->first != NULL && node->first->kind == CONF_NODE_MAPPING;
+        kind = slice_equal(node->key, SLICE("rules")) && has_sections ? DAEMON_FILE_RULES
+                                                                      : kind_of_key(node->key);
+    }
+    conf_document_destroy(document);
+    return kind;
+}
+
+/* "- id:", as a rule begins and no name of a file does. */
+static bool has_items_with_keys(struct slice rest)
+{
+    for (; rest.length > 0; rest = slice_from(rest, slice_find(rest, '\n') + 1)) {
+        struct slice line = slice_trim(slice_first(rest, slice_find(rest, '\n')));
+        if (slice_starts_with(line, SLICE("- ")) && slice_find(line, ':') < line.length)
+            return true;
+        if (slice_starts_with(line, SLICE("rules:")) && slice_find(line, '{') < line.length)
+            return true;
+    }
+    return false;
+}
+
 enum daemon_file daemon_file_kind(const char *path)
 {
-    static const struct slice byte_order_mark = SLICE_LITERAL("\xef\xbb\xbf");
+    enum daemon_file kind = DAEMON_FILE_COUNT;
+    struct conf_report *ignored = NULL;
     char *text = NULL;
     size_t length = 0;
     /* What cannot be read is said when it is loaded. */
     if (file_read(path, CONF_DEFAULT_FILE_BYTES, &text, &length) != 0)
         return DAEMON_FILE_CONFIGURATION;
-    struct slice rest = slice_make(text, length);
-    if (slice_starts_with(rest, byte_order_mark))
-        rest = slice_from(rest, byte_order_mark.length);
-    enum daemon_file kind = kind_of_text(rest);
+    struct slice whole = slice_make(text, length);
+    if (slice_starts_with(whole, SLICE("\xef\xbb\xbf")))
+        whole = slice_from(whole, 3);
+    kind = kind_of_text(whole);
+    if (kind == DAEMON_FILE_COUNT && conf_report_create(&ignored) == 0)
+        kind = kind_of_document(path, whole, ignored);
+    /* What does not parse either: rules, if a line begins like them. */
+    if (kind == DAEMON_FILE_COUNT && has_items_with_keys(whole))
+        kind = DAEMON_FILE_RULES;
+    conf_report_destroy(ignored);
     free(text);
-    return kind;
+    return kind != DAEMON_FILE_COUNT ? kind : DAEMON_FILE_CONFIGURATION;
 }
 
 /* ---- checking ----------------------------------------------------------------------------- */
