@@ -154,11 +154,11 @@ static void reference(struct pen *pen, const char *name)
 
 static const char *section_name(const struct pen *pen, const struct conf_section *section)
 {
-    for (size_t i = 0; i < pen->count; i++)
-        if (pen->sections[i].section == section)
-            return pen->sections[i].name;
-    assert(!"every section was collected");
-    return NULL;
+    size_t i = 0;
+    while (i < pen->count && pen->sections[i].section != section)
+        i++;
+    assert(i < pen->count);
+    return pen->sections[i].name;
 }
 
 static void section_member(struct pen *pen, const char *name, const struct conf_section *section)
