@@ -184,7 +184,11 @@ static void report_flaw(struct rule_list_loader *list, const struct rule_list_fl
         return;
     for (size_t i = 0; i < flaw->count && i < RULE_LIST_EXAMPLES; i++) {
         buffer_append_text(&text, i > 0 ? "; " : "");
+        bool together = flaw->examples[i].line == flaw->examples[i].first;
+        buffer_append_text(&text, together ? "both are on " : "");
         append_line(&text, flaw->examples[i].line);
+        if (together)
+            continue;
         buffer_append_text(&text, relation);
         append_line(&text, flaw->examples[i].first);
     }

@@ -142,6 +142,11 @@ def checked():
         equal(command(site, "check", "--strict", rules)[0], 0, "--strict without one: 0")
         equal(command(site, "check", site.path("none.yaml"))[0], 1, "no such file: 1")
 
+        broken = configuration(site)
+        broken.update(workers="many", rules=["bad.yaml"])
+        status, output = command(site, "check", site.write("site.json", json.dumps(broken)))
+        check(status == 1 and "workers \"many\"" in output and "bad.yaml:3:47" in output,
+              "one run shows what is wrong with settings and rules", output)
         config = site.write("site.json", json.dumps(configuration(site)))
         equal(command(site, "check", config, rules)[0], 2, "a configuration and rule files: 2")
         tests = site.write("tests.yaml", "tests: [{given: {}, expect: {score: 0}}]")
