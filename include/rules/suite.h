@@ -27,4 +27,9 @@ int rule_suite_run(const struct rule_set *set, const char *path,
                    const struct rule_suite_world *world, struct conf_report *report,
                    struct rule_test_result *result) MUST_CHECK;
 
+/* The same from memory. */
+int rule_suite_run_source(const struct rule_set *set, const struct rule_source *source,
+                          const struct rule_suite_world *world, struct conf_report *report,
+                          struct rule_test_result *result) MUST_CHECK;
+
 #endif

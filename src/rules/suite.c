@@ -237,42 +237,59 @@ static int run_cases(struct suite *suite, struct rule_test_result *result)
     return 0;
 }
 
-static int open_suite(struct suite *suite, const char *path)
+static int open_suite(struct suite *suite)
 {
     int error = rule_given_open(suite->set->catalogue, &suite->call);
     if (error == 0)
         error = arena_create(ARENA_CHUNK, 0, &suite->values.arena);
     if (error == 0)
         error = rule_scratch_create(&suite->scratch);
-    if (error == 0)
-        error = conf_document_load(path, NULL, suite->report, &suite->document);
     if (error != 0)
         return error;
     suite->values.catalogue = suite->set->catalogue;
     suite->loader.set = &suite->values;
     suite->loader.report = suite->report;
     suite->loader.document = suite->document;
-    suite->loader.file = path;
+    suite->loader.file = conf_document_name(suite->document);
     error =
         conf_section_load(suite->document, conf_document_root(suite->document), &rule_suite_section,
                           suite->values.arena, suite->report, &suite->draft);
     return error == ERROR_CONFIG ? 0 : error;
 }
 
-int rule_suite_run(const struct rule_set *set, const char *path,
-                   const struct rule_suite_world *world, struct conf_report *report,
-                   struct rule_test_result *result)
+/* Takes the document over. */
+static int run_document(const struct rule_set *set, struct conf_document *document,
+                        const struct rule_suite_world *world, struct conf_report *report,
+                        struct rule_test_result *result)
 {
-    struct suite suite = {.set = set, .world = world, .report = report};
+    struct suite suite = {.set = set, .world = world, .report = report, .document = document};
     size_t errors = conf_report_count(report, CONF_ERROR);
-    int error = open_suite(&suite, path);
+    int error = open_suite(&suite);
     if (error == 0)
         error = run_cases(&suite, result);
     if (error == 0 && conf_report_count(report, CONF_ERROR) > errors)
         error = ERROR_CONFIG;
     rule_scratch_destroy(suite.scratch);
     arena_destroy(suite.values.arena);
-    conf_document_destroy(suite.document);
+    conf_document_destroy(document);
     rule_given_close(&suite.call);
     return error;
+}
+
+int rule_suite_run(const struct rule_set *set, const char *path,
+                   const struct rule_suite_world *world, struct conf_report *report,
+                   struct rule_test_result *result)
+{
+    struct conf_document *document = NULL;
+    int error = conf_document_load(path, NULL, report, &document);
+    return error != 0 ? error : run_document(set, document, world, report, result);
+}
+
+int rule_suite_run_source(const struct rule_set *set, const struct rule_source *source,
+                          const struct rule_suite_world *world, struct conf_report *report,
+                          struct rule_test_result *result)
+{
+    struct conf_document *document = NULL;
+    int error = conf_document_parse(source->name, source->text, NULL, report, &document);
+    return error != 0 ? error : run_document(set, document, world, report, result);
 }

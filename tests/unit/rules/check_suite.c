@@ -159,6 +159,25 @@ START_TEST(a_failure_does_not_hide_others)
 }
 END_TEST
 
+START_TEST(memory_is_as_good_as_a_file)
+{
+    const struct rule_source source = {"rules.yaml", slice_of_text(rules)};
+    const struct rule_source tests = {"t.yaml", SLICE("tests: [{given: {}, expect: {score: 0}}]")};
+    const struct rule_suite_world world = {.clock = RULE_NONE, .wall_us = NOW_US};
+    struct rule_test_result result = {0, 0};
+    struct conf_report *report = NULL;
+    struct rule_set *set = NULL;
+    ck_assert_int_eq(conf_report_create(&report), 0);
+    ck_assert_int_eq(rule_set_parse(&fixture_catalogue, &source, 1, report, &set), 0);
+    ck_assert_int_eq(rule_suite_run_source(set, &tests, &world, report, &result), 0);
+    ck_assert_uint_eq(result.passed, 1);
+    ck_assert_int_eq(rule_suite_run(set, "/nonexistent/t.yaml", &world, report, &result),
+                     ERROR_CONFIG);
+    rule_set_destroy(set);
+    conf_report_destroy(report);
+}
+END_TEST
+
 START_TEST(rows_are_sound)
 {
     struct conf_report *report;
@@ -175,6 +194,7 @@ int main(void)
     tcase_add_loop_test(tests, expectations_hold, 0, sizeof(passing) / sizeof(passing[0]));
     tcase_add_loop_test(tests, failures_are_told, 0, sizeof(failing) / sizeof(failing[0]));
     tcase_add_test(tests, a_failure_does_not_hide_others);
+    tcase_add_test(tests, memory_is_as_good_as_a_file);
     tcase_add_test(tests, rows_are_sound);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
