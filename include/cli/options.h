@@ -27,7 +27,7 @@ struct cli_option {
     int64_t min, max;
     const char *value;   /* what the value is called: "FILE"; NULL for flags */
     const char *choices; /* "a|b|c": only these; NULL: any */
-    const char *help;
+    const char *help;    /* NULL: another spelling of the option above, not shown */
 };
 
 struct cli_option_set {

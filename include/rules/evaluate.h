@@ -49,6 +49,8 @@ struct rule_inputs {
     /* Of the call: a keyed hash of what stays the same when it is judged again, its Call-ID,
      * chooses whether it is within the roll-out of a rule. */
     uint64_t call_hash;
+    /* For tests: every roll-out counts as complete, whatever the call. */
+    bool rolled_out;
     /* One for each rule; a rule whose flag is set is in shadow, whatever its mode, so that whoever
      * enforces calls can demote it while others evaluate. Read relaxed. NULL: none is. */
     const atomic_uchar *demoted;

@@ -157,7 +157,7 @@ struct rule_test_result {
 int rule_set_run_tests(const struct rule_set *set, rule_derive_fn *derive, void *context,
                        struct conf_report *report, struct rule_test_result *result) MUST_CHECK;
 
-/* Warns of rules that have expired at this wall time. */
+/* Warns of rules and list entries that have expired at this wall time. */
 void rule_set_review(const struct rule_set *set, uint64_t wall_us, struct conf_report *report);
 
 const char *rule_mode_name(enum rule_mode mode);

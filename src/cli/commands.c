@@ -3,6 +3,8 @@
 
 #include "cli_int.h"
 
+enum { FILES_MAX = 10000 };
+
 const struct cli_option cli_global_options[] = {
     {.name = "config",
      .letter = 'c',
@@ -25,6 +27,11 @@ const struct cli_option cli_global_options[] = {
      .value = "WHEN",
      .choices = "auto|always|never",
      .help = "auto (default: on a terminal, unless NO_COLOR is set), always or never"},
+    {.name = "colour",
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct cli, colour),
+     .value = "WHEN",
+     .choices = "auto|always|never"},
     {.name = "help",
      .letter = 'h',
      .kind = CLI_OPTION_FLAG,
@@ -34,12 +41,21 @@ const struct cli_option cli_global_options[] = {
 };
 
 const struct cli_command cli_commands[] = {
-    {"check", "[FILE]", 0, 1, "check a configuration and its rule files", CTL_READ, NULL,
-     cli_run_check,
-     "Loads the configuration (FILE, or what --config says) with all rule files and lists exactly\n"
-     "as the daemon does, and runs the tests that stand in the rules. Every problem is shown with\n"
-     "file, line and column. Nothing is changed, and no daemon is needed. Status 1: the daemon\n"
-     "would not start with it.\n"},
+    {"check", "[FILE...]", 0, FILES_MAX, "check a configuration, rules and their tests", CTL_READ,
+     cli_check_options, cli_run_check,
+     "FILE is a configuration, which is loaded with all its rule files and lists exactly as the\n"
+     "daemon does; or rule files by themselves; and files of tests for whole calls (tests:).\n"
+     "Without a configuration or rule file among them, the one that --config says is taken. The\n"
+     "tests that stand in the rules and in the files are run.\n"
+     "\n"
+     "Every problem is shown with file, line and column. Nothing is changed, and no daemon is\n"
+     "needed. Status 0: good, though there may be warnings; 1: the daemon would not start with\n"
+     "it, a test fails, or --strict and there is a warning.\n"},
+    {"features", "[NAME]", 0, 1, "list what conditions may ask about a call", CTL_READ,
+     cli_features_options, cli_run_features,
+     "NAME is a feature (caller.number) or what several begin with (caller). For each: its type\n"
+     "with the unit or the choices, its meaning, when it is unknown, and an example as it is\n"
+     "written in a condition. Status 1: there is none of that name.\n"},
     {"reload", "", 0, 0, "make the daemon read configuration, rules and lists again", CTL_CHANGE,
      NULL, cli_run_reload,
      "Either everything takes effect or nothing: with an error the daemon keeps what it has, the\n"

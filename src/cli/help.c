@@ -45,6 +45,8 @@ static void print_options(const struct cli_output *output, const struct cli_opti
 {
     char text[64];
     for (const struct cli_option *option = options; option->name != NULL; option++) {
+        if (option->help == NULL)
+            continue;
         format_option(option, text, sizeof(text));
         fprintf(output->stream, "  ");
         cli_print_left(output, CLI_CYAN, slice_of_text(text), 26);
@@ -112,6 +114,8 @@ static void markdown_options(FILE *stream, const struct cli_option *options)
     char text[64];
     fprintf(stream, "| option | meaning |\n|---|---|\n");
     for (const struct cli_option *option = options; option->name != NULL; option++) {
+        if (option->help == NULL)
+            continue;
         format_option(option, text, sizeof(text));
         fprintf(stream, "| `%s` | %s |\n", text, option->help);
     }
@@ -145,7 +149,8 @@ static void completion_options(FILE *stream, const struct cli_option *options)
 {
     for (const struct cli_option *option = options; option != NULL && option->name != NULL;
          option++)
-        fprintf(stream, " --%s", option->name);
+        if (option->help != NULL)
+            fprintf(stream, " --%s", option->name);
 }
 
 /* The words that may follow the first word of names with two. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/check.h"
 #include "daemon/service.h"
@@ -97,7 +98,8 @@ static void parse_options(int count, char **arguments, struct invocation *invoca
 static int test_configuration(const char *path, struct conf_report *report)
 {
     struct daemon_check_result result;
-    int error = daemon_check(path, report, &result);
+    const struct daemon_check_request request = {.configuration = path, .wall_us = clock_wall_us()};
+    int error = daemon_check(&request, report, &result);
     conf_report_print(report, stderr, isatty(STDERR_FILENO) != 0);
     if (error == 0)
         printf("%s: %zu rules, %zu tests passed\n", path, result.rules, result.tests_passed);

@@ -132,7 +132,7 @@ static void decide(const struct rule_set *set, const struct tally *tally,
 static bool is_rolled_out(const struct evaluation *evaluation, const struct rule_entry *entry,
                           uint32_t rule)
 {
-    if (entry->rollout >= RULE_ROLLOUT_ALL)
+    if (entry->rollout >= RULE_ROLLOUT_ALL || evaluation->inputs->rolled_out)
         return true;
     const struct slice id = slice_of_text(rule_set_rule(evaluation->set, rule)->id);
     const struct hash_key key = {{evaluation->inputs->call_hash, UINT64_C(0x726f6c6c6f7574)}};

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "expression_int.h"
+#include "config/value.h"
 #include "load_int.h"
 
 /* False when the id is missing, malformed or taken; the report knows. */
@@ -172,6 +173,7 @@ static int note_expiry(struct rule_loader *loader, const struct conf_node *node,
         return 0;
     struct conf_place place = conf_node_place(loader->document, expires);
     record->expires = rule_loader_place(loader, expires);
+    record->expires_width = place.width;
     record->expires_source = arena_copy(loader->set->arena, place.source);
     return record->expires_source.data != NULL ? 0 : -ENOMEM;
 }
@@ -232,6 +234,16 @@ static int fill_info(struct rule_loader *loader, const struct conf_node *node,
     return rule_load_action(loader, &draft->action, action);
 }
 
+static void warn_no_share(struct rule_loader *loader, const struct conf_node *rollout)
+{
+    double percent;
+    /* A draft holds 0 for what is wrong, too. */
+    if (conf_value_percent(rollout->text, &percent) != 0 || percent >= 1)
+        return;
+    rule_loader_warning(loader, rollout, "a roll-out of 0%% enforces it for no call");
+    conf_report_hint(loader->report, "mode: shadow says the same");
+}
+
 /* What changes no call was hardly meant. */
 static void warn_idle(struct rule_loader *loader, const struct conf_node *node,
                       const struct rule_record *record)
@@ -241,6 +253,8 @@ static void warn_idle(struct rule_loader *loader, const struct conf_node *node,
     if (rollout != NULL && record->info.mode != RULE_ENFORCE)
         rule_loader_warning(loader, rollout, "\"rollout\" means nothing in mode %s",
                             rule_mode_name(record->info.mode));
+    else if (rollout != NULL && record->info.rollout == 0)
+        warn_no_share(loader, rollout);
     else if (budget != NULL && record->info.mode != RULE_ENFORCE)
         rule_loader_warning(loader, budget, "\"budget\" means nothing in mode %s",
                             rule_mode_name(record->info.mode));
