@@ -171,6 +171,24 @@ struct rule_search {
     uint32_t sure[RULE_UNKNOWN_MAX]; /* the first rules that are unknown for sure, ascending */
 };
 
+/* Forgets the results of the last call. */
+void rule_scratch_begin(struct rule_scratch *scratch);
+
+/* Members are set one by one: clearing the whole would cost more than a search. */
+static inline void rule_index_start(struct rule_search *search, const struct rule_set *set,
+                                    const struct rule_index *index,
+                                    const struct rule_inputs *inputs, struct rule_scratch *scratch,
+                                    struct rule_outcome *outcome)
+{
+    search->set = set;
+    search->index = index;
+    search->inputs = inputs;
+    search->scratch = scratch;
+    search->outcome = outcome;
+    search->sure_count = 0;
+    rule_scratch_begin(scratch);
+}
+
 /*
  * Fills scratch->candidates with every rule that may be true or unknown, except for those that are
  * unknown for sure: they and their unknown inputs are added to the outcome, and the first of them
@@ -183,8 +201,5 @@ void rule_index_merge(uint32_t *rules, uint32_t *count, const uint32_t *more, ui
 
 /* Evaluates a rule by its predicates; the marks of an unknown one are left in the scratch. */
 enum rule_result rule_index_run(struct rule_search *search, uint32_t rule);
-
-/* Forgets the results of the last call. */
-void rule_scratch_begin(struct rule_scratch *scratch);
 
 #endif
