@@ -151,9 +151,9 @@ static void decide_by_rules(struct screen_engine *engine, struct screen_verdict 
     run_rules(engine, verdict);
     if (verdict->authority == SCREEN_AUTHORITY_NONE)
         decide_without_demand(engine, verdict);
+    note_alternative(engine, verdict);
     if (engine->outcome.regex_skipped > 0)
         verdict->degraded = true;
-    note_alternative(engine, verdict);
 }
 
 /* Beyond its budget a list passes the call on to the rules; what it would have done is kept. */
