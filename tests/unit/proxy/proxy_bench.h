@@ -221,7 +221,7 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
 }
 
 /* A process that dies and comes back: everything but the key is new. */
-static void bench_restart(struct bench *b)
+static inline void bench_restart(struct bench *b)
 {
     txn_layer_destroy(b->transactions);
     call_table_destroy(b->calls);
@@ -283,7 +283,7 @@ static void bench_receive(struct bench *b, const char *from, uint16_t listener, 
     proxy_receive(b->proxy, &packet);
 }
 
-static void bench_pass(struct bench *b, uint64_t us)
+static inline void bench_pass(struct bench *b, uint64_t us)
 {
     b->now_us += us;
     b->sent_count = 0;
@@ -291,7 +291,8 @@ static void bench_pass(struct bench *b, uint64_t us)
 }
 
 /* Asserts that the index-th datagram went there and starts so. */
-static const char *bench_expect(struct bench *b, size_t index, const char *to, const char *start)
+static inline const char *bench_expect(struct bench *b, size_t index, const char *to,
+                                       const char *start)
 {
     char text[TP_ADDRESS_TEXT];
     ck_assert_msg(index < b->sent_count, "only %zu datagrams were sent, not \"%s\"", b->sent_count,
