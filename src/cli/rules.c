@@ -170,13 +170,13 @@ static const struct {
     const char *heading;
     bool is_right;
     void (*fill)(const struct rules_view *view, struct json_object *rule, struct buffer *out);
-} columns[] = {
+} column_rows[] = {
     {"rule", false, cell_id},  {"mode", false, cell_mode},     {"points", true, cell_points},
     {"hits", true, cell_hits}, {"shadow", true, cell_shadow},  {"last hit", true, cell_last},
     {"cost", true, cell_cost}, {"budget", false, cell_budget}, {"title", false, cell_title},
 };
 
-enum { COLUMNS = sizeof(columns) / sizeof(columns[0]), TITLE = COLUMNS - 1 };
+enum { COLUMNS = sizeof(column_rows) / sizeof(column_rows[0]), TITLE = COLUMNS - 1 };
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
@@ -184,7 +184,7 @@ static struct slice cell_text(const struct rules_view *view, size_t column,
                               struct json_object *rule, char *memory)
 {
     struct buffer out = buffer_over(memory, CELL_BYTES);
-    columns[column].fill(view, rule, &out);
+    column_rows[column].fill(view, rule, &out);
     return buffer_slice(&out);
 }
 
@@ -192,7 +192,7 @@ static void measure(const struct rules_view *view, size_t *widths)
 {
     char memory[CELL_BYTES];
     for (size_t i = 0; i < COLUMNS; i++) {
-        widths[i] = strlen(columns[i].heading);
+        widths[i] = strlen(column_rows[i].heading);
         for (size_t row = 0; i != TITLE && row < json_object_array_length(view->rules); row++) {
             struct json_object *rule = json_object_array_get_idx(view->rules, row);
             size_t width = cli_shown_width(cell_text(view, i, rule, memory));
@@ -239,7 +239,7 @@ static void print_cell(const struct cli_output *output, size_t column, enum cli_
         fputs("  ", output->stream);
     if (column == TITLE)
         cli_print(output, style, text);
-    else if (columns[column].is_right)
+    else if (column_rows[column].is_right)
         cli_print_right(output, style, text, widths[column]);
     else
         cli_print_left(output, style, text, widths[column]);
@@ -272,7 +272,7 @@ static int show_rules(const struct cli_output *output, const struct rules_view *
     measure(view, widths);
     size_t room = title_room(output, widths);
     for (size_t i = 0; i < COLUMNS; i++)
-        print_cell(output, i, CLI_DIM, slice_of_text(columns[i].heading), widths);
+        print_cell(output, i, CLI_DIM, slice_of_text(column_rows[i].heading), widths);
     fputc('\n', output->stream);
     for (size_t i = 0; i < count; i++)
         print_row(output, view, ranked[i].rule, widths, room);
