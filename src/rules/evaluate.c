@@ -242,8 +242,7 @@ static void try_candidates(struct evaluation *evaluation, int64_t now_us)
     struct rule_candidates *candidates = evaluation->scratch->candidates;
     struct rule_outcome *outcome = evaluation->outcome;
     struct rule_search search;
-    rule_index_start(&search, evaluation->set, evaluation->set->index, evaluation->inputs,
-                     evaluation->scratch, outcome);
+    rule_index_start(&search, evaluation->set, evaluation->inputs, evaluation->scratch, outcome);
     rule_index_search(&search);
     for (uint32_t rule; rule_candidates_take(candidates, &rule);)
         try_candidate(evaluation, &search, rule, now_us);

@@ -171,23 +171,10 @@ struct rule_search {
     uint32_t sure[RULE_UNKNOWN_MAX]; /* the first rules that are unknown for sure, ascending */
 };
 
-/* Forgets the results of the last call. */
-void rule_scratch_begin(struct rule_scratch *scratch);
-
-/* Members are set one by one: clearing the whole would cost more than a search. */
-static inline void rule_index_start(struct rule_search *search, const struct rule_set *set,
-                                    const struct rule_index *index,
-                                    const struct rule_inputs *inputs, struct rule_scratch *scratch,
-                                    struct rule_outcome *outcome)
-{
-    search->set = set;
-    search->index = index;
-    search->inputs = inputs;
-    search->scratch = scratch;
-    search->outcome = outcome;
-    search->sure_count = 0;
-    rule_scratch_begin(scratch);
-}
+/* Begins a search; the results of the last call are forgotten. */
+void rule_index_start(struct rule_search *search, const struct rule_set *set,
+                      const struct rule_inputs *inputs, struct rule_scratch *scratch,
+                      struct rule_outcome *outcome);
 
 /*
  * Fills scratch->candidates with every rule that may be true or unknown, except for those that are

@@ -68,7 +68,7 @@ uint32_t rule_set_measure(const struct rule_set *set, struct rule_scratch *scrat
     struct rule_outcome ignored;
     struct rule_search search;
     rule_outcome_start(&ignored);
-    rule_index_start(&search, set, set->index, inputs, scratch, &ignored);
+    rule_index_start(&search, set, inputs, scratch, &ignored);
     rule_index_search(&search);
     /* All of them: the candidates must be empty afterwards. */
     for (uint32_t rule; rule_candidates_take(scratch->candidates, &rule);)
