@@ -63,6 +63,9 @@ struct rule_info {
     const struct rule_action *action; /* NULL unless the rule itself demands one */
     struct rule_place place;          /* of its id */
     uint32_t test_count;
+    /* A hash over what its own entry says, without title, owner, ticket and tests: another value
+     * means that the rule was changed. What it names (conditions, lists) is no part of it. */
+    uint64_t written;
 };
 
 /* How many of a trunk's calls lists and reputation may block. */

@@ -54,6 +54,7 @@ struct screen_input {
     uint64_t call_hash;                /* keyed hash of the Call-ID, for roll-outs */
     bool hurried;                      /* calls queue up: what costs most is left unknown */
     const struct rule_trace *trace;    /* for explain; else NULL */
+    bool charged;                      /* blocks count against budgets; false: hypothetical */
 };
 
 /* What was read off the message. */
@@ -70,6 +71,25 @@ struct screen_facts {
     const struct num_protected_line *callee_line;
 };
 
+/*
+ * Somebody has to be told: the rule dropped itself to shadow, or the trunk's lists block no more in
+ * this period. Texts belong to the policy.
+ */
+struct screen_alert {
+    enum screen_budget_kind kind;
+    uint32_t rule; /* SCREEN_BUDGET_RULE */
+    const struct rule_budget *limit;
+};
+
+/* What a call would get if rules in shadow (for whatever reason) were enforced, and lists blocked
+ * beyond the budget of its trunk. */
+struct screen_alternative {
+    bool differs; /* another action than the verdict's; else the others mean nothing */
+    enum rule_action_kind action;
+    enum rule_profile profile; /* block */
+    uint8_t score;
+};
+
 struct screen_verdict {
     enum rule_action_kind action;
     enum screen_authority authority;
@@ -84,6 +104,9 @@ struct screen_verdict {
     bool reputation_known;
     struct rep_finding finding; /* of the caller */
     bool rules_ran;
+    bool over_budget; /* a list would have blocked it, but for the budget of its trunk */
+    struct screen_alternative would_get;
+    uint32_t alert_count; /* screen_engine_alerts() */
     uint32_t screening_ns;
 };
 
@@ -104,6 +127,10 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
 const struct screen_facts *screen_engine_facts(const struct screen_engine *engine);
 const struct rule_outcome *screen_engine_outcome(const struct screen_engine *engine);
 const struct smsg_decoded *screen_engine_decoded(const struct screen_engine *engine);
+const struct screen_alert *screen_engine_alerts(const struct screen_engine *engine);
+/* Measures rules that the latest judged call ran; see rule_set_measure(). Goes on with others the
+ * next time; a hurried call is not measured. */
+void screen_engine_measure(struct screen_engine *engine, const struct rule_meter *meter);
 /* How a scorecard came to its points in the latest judged call; see rule_set_card_parts(). */
 void screen_engine_card_parts(struct screen_engine *engine, size_t rule,
                               void (*visit)(void *context, const struct rule_card_part *part),

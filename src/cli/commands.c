@@ -71,6 +71,20 @@ const struct cli_command cli_commands[] = {
      "Asks the running daemon to judge a call that does not exist: the rules that fire with their\n"
      "points, what is unknown, the verdict, and every feature that rules may ask for. Nothing is\n"
      "counted, and no call is placed. Without --trunk the first configured trunk is taken.\n"},
+    {"rules", "", 0, 0, "list the live rules with hits, cost and budgets", CTL_READ,
+     cli_rules_options, cli_run_rules,
+     "One row a rule: what it does now (demoted: its budget put it in shadow), its points or\n"
+     "action, the calls that it fired on since the start, enforced and in shadow, when it did "
+     "last,\n"
+     "the time that one evaluation takes, and the calls that it has blocked of its budget in this\n"
+     "period. Cost is measured on one call in 1024 and is not known before. With --json, a line "
+     "for\n"
+     "each rule in the order of the files.\n"},
+    {"rules rearm", "ID", 1, 1, "enforce a rule again that its budget has demoted", CTL_CHANGE,
+     NULL, cli_run_rules_rearm,
+     "The rule acts on the next call, with a new budget. Status 1: it is not demoted. A reload "
+     "does\n"
+     "the same for each rule whose entry in its file was changed.\n"},
     {"number get", "NUMBER", 1, 1, "show what is known about a number", CTL_READ,
      cli_number_options, cli_run_number_get,
      "NUMBER is +8613800138000, a prefix such as 86138*, or raw:TEXT for what is no number.\n"
@@ -121,10 +135,15 @@ static size_t match_words(const char *name, char *const *arguments, size_t count
 
 const struct cli_command *cli_find_command(char *const *arguments, size_t count, size_t *used)
 {
+    const struct cli_command *found = NULL;
+    *used = 0;
+    /* The longest name: "rules rearm" is not "rules" with an argument. */
     for (size_t i = 0; i < cli_command_count; i++) {
-        *used = match_words(cli_commands[i].name, arguments, count);
-        if (*used > 0)
-            return &cli_commands[i];
+        size_t words = match_words(cli_commands[i].name, arguments, count);
+        if (words > *used) {
+            *used = words;
+            found = &cli_commands[i];
+        }
     }
-    return NULL;
+    return found;
 }

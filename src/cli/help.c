@@ -161,6 +161,38 @@ static void completion_second_words(FILE *stream, const char *name, size_t lengt
             fprintf(stream, " %s", cli_commands[i].name + length + 1);
 }
 
+/* A first word alone: what may follow it, and the options that it takes if it is a command too. */
+static void completion_first_words(FILE *stream)
+{
+    const char *last = "";
+    for (size_t i = 0; i < cli_command_count; i++) {
+        const char *name = cli_commands[i].name;
+        size_t length = strcspn(name, " ");
+        if (name[length] == '\0' || strncmp(last, name, length + 1) == 0)
+            continue;
+        last = name;
+        fprintf(stream, "    '%.*s') words+=\"", (int)length, name);
+        completion_second_words(stream, name, length);
+        for (size_t k = 0; k < cli_command_count; k++)
+            if (strlen(cli_commands[k].name) == length &&
+                strncmp(cli_commands[k].name, name, length) == 0)
+                completion_options(stream, cli_commands[k].options);
+        fprintf(stream, "\" ;;\n");
+    }
+}
+
+/* Names of two words have to come first: the first match counts. */
+static void completion_commands(FILE *stream, bool two_words)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        if ((strchr(cli_commands[i].name, ' ') != NULL) != two_words)
+            continue;
+        fprintf(stream, "    '%s'*) words+=\"", cli_commands[i].name);
+        completion_options(stream, cli_commands[i].options);
+        fprintf(stream, "\" ;;\n");
+    }
+}
+
 void cli_help_completion(FILE *stream)
 {
     const char *last = "";
@@ -182,20 +214,9 @@ void cli_help_completion(FILE *stream)
         last = cli_commands[i].name;
     }
     fprintf(stream, "\" ;;\n");
-    last = "";
-    for (size_t i = 0; i < cli_command_count; i++) {
-        const char *name = cli_commands[i].name;
-        size_t length = strcspn(name, " ");
-        if (name[length] == ' ' && strncmp(last, name, length + 1) != 0) {
-            fprintf(stream, "    '%.*s') words+=\"", (int)length, name);
-            completion_second_words(stream, name, length);
-            fprintf(stream, "\" ;;\n");
-        }
-        last = name;
-        fprintf(stream, "    '%s'*) words+=\"", name);
-        completion_options(stream, cli_commands[i].options);
-        fprintf(stream, "\" ;;\n");
-    }
+    completion_first_words(stream);
+    completion_commands(stream, true);
+    completion_commands(stream, false);
     fprintf(stream, "    esac\n"
                     "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
                     "    [[ ${#COMPREPLY[@]} -gt 0 ]] || compopt -o default\n"

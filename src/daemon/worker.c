@@ -27,6 +27,11 @@ struct daemon_worker {
     struct proxy *proxy;
     struct daemon_snapshot *snapshot; /* the one that was adopted */
     struct rt_timer upkeep;
+    uint64_t woken_us;
+    uint32_t reload_seen; /* shared->reloading as of the last turn */
+    struct daemon_turns turns;
+    /* The snapshot of the last turn that is over; only compared. */
+    _Atomic(const struct daemon_snapshot *) adopted;
 };
 
 /* ---- glue: the transport feeds the proxy, the transactions feed the transport ------------- */
@@ -103,9 +108,43 @@ static void adopt(struct daemon_worker *worker)
 static void after_wait(void *argument)
 {
     struct daemon_worker *worker = argument;
+    worker->woken_us = rt_loop_now(worker->loop);
     reclaim_online(worker->reader);
     tp_worker_after_sleep(worker->transport);
     adopt(worker);
+}
+
+static void note_longest(_Atomic uint64_t *longest_us, uint64_t turn_us)
+{
+    if (turn_us > atomic_load_explicit(longest_us, memory_order_relaxed))
+        atomic_store_explicit(longest_us, turn_us, memory_order_relaxed);
+}
+
+/* Costs a turn one look at the clock. */
+static void measure_turn(struct daemon_worker *worker)
+{
+    uint64_t turn_us = clock_monotonic_us() - worker->woken_us;
+    uint32_t reloading = atomic_load_explicit(&worker->shared->reloading, memory_order_relaxed);
+    bool is_reloading = reloading % 2 != 0;
+    if (reloading != worker->reload_seen && is_reloading)
+        atomic_store_explicit(&worker->turns.reload_longest_us, 0, memory_order_relaxed);
+    worker->reload_seen = reloading;
+    note_longest(&worker->turns.longest_us, turn_us);
+    if (is_reloading)
+        note_longest(&worker->turns.reload_longest_us, turn_us);
+    if (atomic_load_explicit(&worker->adopted, memory_order_relaxed) != worker->snapshot)
+        atomic_store_explicit(&worker->adopted, worker->snapshot, memory_order_release);
+}
+
+bool daemon_worker_has_adopted(const struct daemon_worker *worker)
+{
+    return atomic_load_explicit(&worker->adopted, memory_order_acquire) ==
+           atomic_load_explicit(&worker->shared->current, memory_order_relaxed);
+}
+
+const struct daemon_turns *daemon_worker_turns(const struct daemon_worker *worker)
+{
+    return &worker->turns;
 }
 
 static void before_wait(void *argument, uint64_t *wait_us)
@@ -125,6 +164,7 @@ static void before_wait(void *argument, uint64_t *wait_us)
         tp_worker_flush(worker->transport);
         *wait_us = 0;
     }
+    measure_turn(worker);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -226,7 +266,8 @@ static void run(void *argument)
 {
     struct daemon_worker *worker = argument;
     reclaim_online(worker->reader);
-    upkeep(&worker->upkeep, rt_loop_refresh(worker->loop));
+    worker->woken_us = rt_loop_refresh(worker->loop);
+    upkeep(&worker->upkeep, worker->woken_us);
     int error = rt_loop_run(worker->loop);
     if (error != 0)
         log_error("daemon", "worker %zu: its event loop failed: %s", worker->index,

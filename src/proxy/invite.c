@@ -170,6 +170,7 @@ static int judge(struct proxy *proxy, const struct proxy_request *request,
         .hurried = request->packet->backlog_us > proxy->snapshot.limits->overload_begin_us,
         .trunk = &request->from->screen,
         .wall_us = proxy_wall(proxy, request->packet->received_us),
+        .charged = true,
         .reputation = reputation,
         .finding = finding != NULL ? *finding : rep_finding_none(),
     };

@@ -112,6 +112,13 @@ struct rule_set {
     char version[RULE_VERSION_DIGITS + 1];
 };
 
+/* RULE_TRUE for a rule that is to be asked, else why not. */
+enum rule_result rule_entry_asked(const struct rule_entry *entry, int64_t now_us);
+
+/* Empties it. The lists are filled as far as their counts say; clearing them whole would cost more
+ * than rules. */
+void rule_outcome_start(struct rule_outcome *outcome);
+
 /* NULL unless there is such a list. */
 const struct rule_named_list *rule_set_list(const struct rule_set *set, struct slice name);
 const struct rule_named_table *rule_set_table(const struct rule_set *set, struct slice name);
