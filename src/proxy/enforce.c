@@ -293,6 +293,8 @@ void proxy_record_verdict(struct proxy *proxy, const struct proxy_request *reque
 {
     const struct proxy_parts *parts = &proxy->parts;
     uint32_t type = verdict->type_label;
+    if (parts->recent != NULL)
+        proxy_keep_call(proxy, request, verdict, status);
     bool fired = false;
     stats_count_label(parts->stats, STATS_FAMILY_VERDICTS, parts->labels->actions[verdict->action]);
     stats_count_label(parts->stats, STATS_FAMILY_REASONS,
