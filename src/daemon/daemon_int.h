@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/reclaim.h"
 #include "control/control_server.h"
@@ -46,6 +47,11 @@ struct stats_event_queue *daemon_worker_events(const struct daemon_worker *worke
 void daemon_worker_drain(struct daemon_worker *worker);
 /* Any thread: so that a sleeping worker adopts a new snapshot and lets go of the old one. */
 void daemon_worker_nudge(struct daemon_worker *worker);
+/* On the worker's thread only; NULL when no calls are kept. */
+const struct screen_recent *daemon_worker_recent(const struct daemon_worker *worker);
+/* Any thread: `letter` runs on the worker's thread, with the worker as target. As rt_mailbox_post(). */
+int daemon_worker_post(struct daemon_worker *worker, rt_message_fn *letter,
+                       void *argument) MUST_CHECK;
 /* Joins and frees. NULL is allowed. */
 void daemon_worker_destroy(struct daemon_worker *worker);
 
@@ -65,6 +71,7 @@ struct daemon_service {
     struct ctl_stats_server *stats;
     struct stats_source source;
     struct screen_engine *explainer;
+    struct list_link queries; /* of `explain`, that a worker has not answered yet */
     struct rt_thread *builder; /* a reload under way, or NULL */
     bool reload_again;         /* SIGHUP came while it was */
     struct rt_timer housekeeping;
@@ -89,5 +96,7 @@ int daemon_command_status(void *context, const struct ctl_request *request,
                           struct ctl_reply *reply);
 int daemon_command_explain(void *context, const struct ctl_request *request,
                            struct ctl_reply *reply);
+/* Answers what workers, which are gone, have left open. */
+void daemon_explain_abandon(struct daemon_service *service);
 
 #endif

@@ -38,6 +38,7 @@ struct explain_then {
     unsigned status; /* that it was refused with; 0: it went on */
     unsigned score;
     bool degraded;
+    bool hurried; /* regular expressions were left out */
     uint32_t screening_ns;
     unsigned rules_fired;
     size_t rule_count;

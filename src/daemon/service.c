@@ -253,6 +253,7 @@ int daemon_service_create(const char *config_path, struct stats_registry *regist
         return -ENOMEM;
     }
     created->config_path = config_path;
+    list_init(&created->queries);
     created->snapshot = snapshot;
     created->started_us = clock_monotonic_us();
     rt_process_raise_descriptors(DESCRIPTORS);
@@ -330,6 +331,7 @@ void daemon_service_destroy(struct daemon_service *service)
         rt_mailbox_close(service->mailbox);
     for (size_t i = 0; service->workers != NULL && i < shared->workers; i++)
         daemon_worker_destroy(service->workers[i]);
+    daemon_explain_abandon(service);
     if (shared->store != NULL)
         rep_store_stop(shared->store);
     ctl_control_server_destroy(service->control);
