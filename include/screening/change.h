@@ -14,7 +14,7 @@
 
 enum {
     SCREEN_CHANGES_AT_ONCE = 2,
-    SCREEN_TURNS_MAX = 8 /* in an answer */
+    SCREEN_TURNS_MAX = 16 /* in an answer */
 };
 
 enum screen_change_kind {

@@ -4,7 +4,7 @@
 
 #include "explain_int.h"
 
-enum { SENTENCE_BYTES = 1024, LABEL_COLUMNS = 20, TURNS_SHOWN = 6 };
+enum { SENTENCE_BYTES = 1024, LABEL_COLUMNS = 20, TURNS_SHOWN = 4 };
 
 /* ---- pieces --------------------------------------------------------------------------------- */
 
@@ -349,6 +349,8 @@ static void print_reputation(const struct explain_view *view, struct json_object
     struct json_object *found = json_object_object_get(object, "reputation");
     char memory[SENTENCE_BYTES];
     struct buffer text = buffer_over(memory, sizeof(memory));
+    if (is_text(object, "authority", "emergency"))
+        return;
     if (!ctl_json_boolean(found, "known", false)) {
         buffer_append_literal(&text, "could not be read");
     } else if (is_text(found, "match", "none")) {
@@ -374,8 +376,15 @@ static void print_reputation(const struct explain_view *view, struct json_object
         cli_format_duration(left > 0 ? (uint64_t)left : 0, age, sizeof(age));
         buffer_format(&text, "; expires in %s", age);
     }
-    if (text_of(found, "as_of")[0] != '\0')
-        buffer_format(&text, "; in step with Redis at %s", text_of(found, "as_of"));
+    if (json_object_object_get_ex(found, "age_s", NULL)) {
+        int64_t seconds = ctl_json_integer(found, "age_s", 0);
+        char age[32];
+        cli_format_duration(seconds > 0 ? (uint64_t)seconds : 0, age, sizeof(age));
+        buffer_format(&text, "; in step with Redis %s ago", age);
+    }
+    if (json_object_object_get_ex(object, "then", NULL) &&
+        is_text(json_object_object_get(object, "call"), "kind", "kept"))
+        buffer_append_literal(&text, "; as it was then");
     label(view, "Reputation");
     explain_wrap(view, CLI_PLAIN, LABEL_COLUMNS, LABEL_COLUMNS, buffer_slice(&text));
 }
@@ -435,12 +444,24 @@ static void print_turn(const struct explain_view *view, struct json_object *turn
     explain_wrap(view, CLI_PLAIN, 2, 4, buffer_slice(&text));
 }
 
+static bool is_of_rules(struct json_object *turn)
+{
+    for (size_t i = 0; i < explain_count(turn, "changes"); i++)
+        if (strncmp(text_of(explain_item(turn, "changes", i), "kind"), "rule", 4) == 0)
+            return true;
+    return false;
+}
+
 static void print_turns(const struct explain_view *view, struct json_object *object)
 {
     size_t count = explain_count(object, "turns");
-    explain_heading(view, "What would turn it");
-    for (size_t i = 0; i < count && (i < TURNS_SHOWN || view->all); i++)
-        print_turn(view, explain_item(object, "turns", i));
+    size_t shown[2] = {0, 0};
+    explain_heading(view, "The smallest changes that would turn it");
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *turn = explain_item(object, "turns", i);
+        if (shown[is_of_rules(turn)]++ < TURNS_SHOWN || view->all)
+            print_turn(view, turn);
+    }
     if (count == 0 && is_text(object, "authority", "emergency"))
         fputs("  Nothing: emergency calls pass before any rule, list or limit.\n",
               view->output->stream);

@@ -386,8 +386,12 @@ static void fill_reputation(const struct explanation *explanation, struct stats_
     }
     if (status != NULL) {
         rep_store_status(store, status);
-        if (status->last_sync_wall_us != 0)
+        if (explanation->call->kind != EXPLAIN_KEPT && status->backend == REP_BACKEND_REDIS &&
+            status->last_sync_wall_us != 0) {
             stats_json_time(json, "as_of", status->last_sync_wall_us);
+            stats_json_int(json, "age_s",
+                           (int64_t)now_s - (int64_t)(status->last_sync_wall_us / 1000000));
+        }
     }
     stats_json_end_object(json);
 }

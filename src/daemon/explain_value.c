@@ -86,6 +86,37 @@ static void write_feature_change(struct buffer *out, struct screen_engine *engin
     buffer_append_char(out, ')');
 }
 
+/* "caller.number in gold" becomes "caller.number were not in gold". */
+static void write_test_change(struct buffer *out, struct slice text, bool holds)
+{
+    static const struct {
+        struct slice sign;
+        const char *holds;
+        const char *fails;
+    } rows[] = {
+        {SLICE_LITERAL(" in "), " were in ", " were not in "},
+        {SLICE_LITERAL(" == "), " were ", " were not "},
+        {SLICE_LITERAL(" != "), " were not ", " were "},
+        {SLICE_LITERAL(" contains "), " contained ", " did not contain "},
+        {SLICE_LITERAL(" starts_with "), " started with ", " did not start with "},
+        {SLICE_LITERAL(" matches "), " matched ", " did not match "},
+    };
+    /* Only of a test that begins with a plain name, so that the sign is the test's own. */
+    struct slice name = slice_first(text, slice_find(text, ' '));
+    struct slice rest = slice_from(text, name.length);
+    bool plain = slice_find(name, '(') == name.length && slice_find(name, '"') == name.length;
+    for (size_t i = 0; plain && i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (!slice_starts_with(rest, rows[i].sign))
+            continue;
+        buffer_append(out, name);
+        buffer_append_text(out, holds ? rows[i].holds : rows[i].fails);
+        buffer_append(out, slice_from(rest, rows[i].sign.length));
+        return;
+    }
+    buffer_append(out, text);
+    buffer_append_text(out, holds ? " were true" : " were false");
+}
+
 static const struct rule_info *rule_of(const struct explanation *explanation,
                                        const struct screen_change *change)
 {
@@ -106,9 +137,7 @@ static void write_change(struct buffer *out, const struct explanation *explanati
         write_feature_change(out, explanation->service->explainer, &change->override);
         break;
     case SCREEN_CHANGE_TEST:
-        if (!change->holds)
-            buffer_append_literal(out, "it were not that ");
-        buffer_append(out, change->test->text);
+        write_test_change(out, change->test->text, change->holds);
         break;
     case SCREEN_CHANGE_RULE_OFF:
         buffer_format(out, "rule %s (%+d points) were off", rule->id, change->points);

@@ -315,6 +315,26 @@ static bool differs(const struct screen_verdict *a, const struct screen_verdict 
     return a->action != b->action || (a->action == RULE_BLOCK && a->profile != b->profile);
 }
 
+/* The feature that a change is about; SCREEN_FEATURE_COUNT for none alone. */
+static unsigned feature_of(const struct screen_change *change)
+{
+    if (change->kind == SCREEN_CHANGE_FEATURE)
+        return change->override.feature;
+    bool single = change->kind == SCREEN_CHANGE_TEST && change->test->shape != RULE_PART_OTHER;
+    return single ? change->test->feature : SCREEN_FEATURE_COUNT;
+}
+
+/* Whether another value of the same feature has led to the same. */
+static bool is_said(const struct screen_turns *turns, const struct screen_turn *turn)
+{
+    const unsigned feature = feature_of(&turn->changes[0]);
+    for (size_t i = 0; turn->count == 1 && feature != SCREEN_FEATURE_COUNT && i < turns->count; i++)
+        if (turns->turns[i].count == 1 && turns->turns[i].action == turn->action &&
+            feature_of(&turns->turns[i].changes[0]) == feature)
+            return true;
+    return false;
+}
+
 static int try_changes(struct search *search, const struct screen_change *const *changes,
                        size_t count)
 {
@@ -328,7 +348,8 @@ static int try_changes(struct search *search, const struct screen_change *const 
                                .score = verdict.score};
     for (size_t i = 0; i < count; i++)
         turn.changes[i] = *changes[i];
-    keep(search, &turn);
+    if (!is_said(search->turns, &turn))
+        keep(search, &turn);
     return 0;
 }
 
