@@ -69,11 +69,11 @@ struct screen_input {
     uint64_t wall_us;
     enum screen_reputation reputation;
     struct rep_finding finding;
-    const struct rule_address *source; /* that the request came from; NULL: hypothetical */
-    uint64_t call_hash;                /* keyed hash of the Call-ID, for roll-outs */
-    bool hurried;                      /* calls queue up: what costs most is left unknown */
-    const struct rule_trace *trace;    /* for explain; else NULL */
-    struct rep_finding diverting;      /* the same as `finding`, of the number that forwarded */
+    const struct rule_address *source;    /* that the request came from; NULL: hypothetical */
+    uint64_t call_hash;                   /* keyed hash of the Call-ID, for roll-outs */
+    bool hurried;                         /* calls queue up: what costs most is left unknown */
+    const struct rule_trace *trace;       /* for explain; else NULL */
+    struct rep_finding diverting;         /* the same as `finding`, of the number that forwarded */
     const struct screen_what_if *what_if; /* for explain; else NULL */
 };
 

@@ -68,13 +68,15 @@ const struct cli_command cli_commands[] = {
      "as they come (docs/stats.md).\n"},
     {"explain", "[CALL-ID]", 0, 1, "show what a call got, or would get, and why", CTL_READ,
      cli_explain_options, cli_run_explain,
-     "With a CALL-ID: a call that was screened lately, with what was known of it then and the rules\n"
+     "With a CALL-ID: a call that was screened lately, with what was known of it then and the "
+     "rules\n"
      "of now, and where these differ from what it got. Calls are kept for screening.explain_keep,\n"
      "as long as there is room (screening.explain_calls).\n"
      "\n"
      "With --event: a recorded line of the stats socket. What an event does not have is unknown.\n"
      "\n"
-     "With --caller and --callee: a call that does not exist. Without --trunk the first configured\n"
+     "With --caller and --callee: a call that does not exist. Without --trunk the first "
+     "configured\n"
      "trunk is taken.\n"
      "\n"
      "Shown are the verdict and who decided, the rules that fired with their points, those that\n"

@@ -8,17 +8,17 @@
 enum { TIMEOUT_MS = 10000, EVENT_BYTES_MAX = 60 << 10 };
 
 /* X(member, option and argument, value, help); an argument's name has _ for -. */
-#define EXPLAIN_TABLE(X)                                                                      \
-    X(caller, "caller", "NUMBER", "calling number, as it would stand in From")                \
-    X(callee, "callee", "NUMBER", "called number, as in the Request-URI")                     \
-    X(trunk, "trunk", "NAME", "trunk that the call comes from")                               \
-    X(display, "display", "TEXT", "display name")                                             \
-    X(asserted, "asserted", "NUMBER", "number of P-Asserted-Identity")                        \
-    X(diverting, "diverting", "NUMBER", "number of Diversion")                                \
-    X(user_agent, "user-agent", "TEXT", "User-Agent")                                         \
-    X(time, "time", "TIME", "when it comes, as 2027-06-30T08:15:00+08:00")                    \
-    X(source, "source", "ADDRESS", "IP address that it comes from")                           \
-    X(score, "score", "0-100", "score of the caller, instead of what Redis has")              \
+#define EXPLAIN_TABLE(X)                                                         \
+    X(caller, "caller", "NUMBER", "calling number, as it would stand in From")   \
+    X(callee, "callee", "NUMBER", "called number, as in the Request-URI")        \
+    X(trunk, "trunk", "NAME", "trunk that the call comes from")                  \
+    X(display, "display", "TEXT", "display name")                                \
+    X(asserted, "asserted", "NUMBER", "number of P-Asserted-Identity")           \
+    X(diverting, "diverting", "NUMBER", "number of Diversion")                   \
+    X(user_agent, "user-agent", "TEXT", "User-Agent")                            \
+    X(time, "time", "TIME", "when it comes, as 2027-06-30T08:15:00+08:00")       \
+    X(source, "source", "ADDRESS", "IP address that it comes from")              \
+    X(score, "score", "0-100", "score of the caller, instead of what Redis has") \
     X(list, "list", "LIST", "list that the caller is on: block, allow, watch or none, instead")
 
 struct explain_options {
@@ -184,8 +184,7 @@ int cli_run_explain(struct cli *cli, char **arguments, size_t count)
         request = hypothetical(cli, &options);
     if (request == NULL)
         return CLI_EXIT_USAGE;
-    struct shown shown = {
-        cli, {&cli->out, strcmp(options.language, "zh") == 0, options.all}};
+    struct shown shown = {cli, {&cli->out, strcmp(options.language, "zh") == 0, options.all}};
     int status = cli_ask(cli, "explain", request, TIMEOUT_MS, show_line, &shown, &answer);
     json_object_put(request);
     return status != CLI_EXIT_OK ? status : cli_exit_of(cli, &answer);

@@ -70,14 +70,14 @@ static void print_part(const struct explain_view *view, struct json_object *part
         const char *result;
         const char *mark;
         enum cli_style style;
-    } marks[] = {{"true", "yes", CLI_GREEN}, {"false", "no", CLI_RED}, {"unknown", "?", CLI_YELLOW}};
+    } marks[] = {
+        {"true", "yes", CLI_GREEN}, {"false", "no", CLI_RED}, {"unknown", "?", CLI_YELLOW}};
     const char *result = ctl_json_text(part, "result");
     const char *text = ctl_json_text(part, "text");
     const char *kind = ctl_json_text(part, "kind");
     char memory[4 * EXPLAIN_VALUE_BYTES];
     struct buffer line = buffer_over(memory, sizeof(memory));
-    size_t indent =
-        MARK_COLUMNS + 4 + DEPTH_COLUMNS * (size_t)ctl_json_integer(part, "depth", 0);
+    size_t indent = MARK_COLUMNS + 4 + DEPTH_COLUMNS * (size_t)ctl_json_integer(part, "depth", 0);
     fprintf(view->output->stream, "%*s", MARK_COLUMNS, "");
     for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
         if (result != NULL && strcmp(marks[i].result, result) == 0)

@@ -125,7 +125,8 @@ static void append_weights(struct buffer *out, const struct explain_view *view,
     for (size_t i = 0; i < 2 && best[i] != NULL; i++) {
         const char *title = explain_title(view, best[i]);
         buffer_format(out, "%s%s", i > 0 ? ", and " : "", title != NULL ? title : "rule ");
-        buffer_format(out, title != NULL ? " (%s, %+" PRId64 " points)" : "%s (%+" PRId64 " points)",
+        buffer_format(out,
+                      title != NULL ? " (%s, %+" PRId64 " points)" : "%s (%+" PRId64 " points)",
                       text_of(best[i], "id"), ctl_json_integer(best[i], "points", 0));
     }
 }
@@ -137,9 +138,9 @@ static void append_reason(struct buffer *out, const struct explain_view *view,
         if (ctl_json_integer(object, "score", 0) == 0)
             buffer_append_literal(out, "no list and no rule has anything against it");
         else
-            buffer_format(out, "no list names it, and its score of %" PRId64
-                               " reaches no step of the policy",
-                          ctl_json_integer(object, "score", 0));
+            buffer_format(
+                out, "no list names it, and its score of %" PRId64 " reaches no step of the policy",
+                ctl_json_integer(object, "score", 0));
         return;
     }
     if (is_text(object, "authority", "rules")) {
@@ -293,9 +294,9 @@ static void print_then(const struct explain_view *view, struct json_object *obje
     if (same) {
         buffer_append_literal(&text, ": the same verdict and score");
     } else {
-        buffer_format(&text, ": %s, score %" PRId64 ", by %s; only then: ",
-                      text_of(object, "action"), ctl_json_integer(object, "score", 0),
-                      text_of(object, "authority"));
+        buffer_format(&text,
+                      ": %s, score %" PRId64 ", by %s; only then: ", text_of(object, "action"),
+                      ctl_json_integer(object, "score", 0), text_of(object, "authority"));
         append_missing(&text, then, object);
         buffer_append_literal(&text, "; only now: ");
         append_missing(&text, object, then);
@@ -311,8 +312,9 @@ static void print_notes(const struct explain_view *view, struct json_object *obj
     char memory[SENTENCE_BYTES];
     struct buffer text = buffer_over(memory, sizeof(memory));
     if (is_text(call, "kind", "event"))
-        buffer_append_literal(&text, "An event has the numbers, the trunk and the time; what it does "
-                                     "not have is unknown here, and reputation is today's. ");
+        buffer_append_literal(&text,
+                              "An event has the numbers, the trunk and the time; what it does "
+                              "not have is unknown here, and reputation is today's. ");
     if (ctl_json_boolean(call, "cut", false))
         buffer_append_literal(&text, "The INVITE was longer than is kept: its last headers are "
                                      "missing here. ");
@@ -407,9 +409,9 @@ static void print_points(const struct explain_view *view, struct json_object *ob
     if (explain_count(object, "policy") == 0)
         buffer_append_literal(&text, " there is no policy");
     struct json_object *shadow = json_object_object_get(object, "with_shadow");
-    if (shadow != NULL && (!is_text(shadow, "action", text_of(object, "action")) ||
-                           ctl_json_integer(shadow, "score", 0) !=
-                               ctl_json_integer(object, "score", 0)))
+    if (shadow != NULL &&
+        (!is_text(shadow, "action", text_of(object, "action")) ||
+         ctl_json_integer(shadow, "score", 0) != ctl_json_integer(object, "score", 0)))
         buffer_format(&text, "; with the rules in shadow: %s, score %" PRId64,
                       text_of(shadow, "action"), ctl_json_integer(shadow, "score", 0));
     label(view, "Points");
@@ -423,8 +425,11 @@ static void print_turn(const struct explain_view *view, struct json_object *turn
     static const struct {
         const char *action;
         const char *words;
-    } rows[] = {{"allow", "pass"},        {"tag", "be tagged"},     {"limit", "be limited"},
-                {"divert", "be diverted"}, {"block", "be blocked"}};
+    } rows[] = {{"allow", "pass"},
+                {"tag", "be tagged"},
+                {"limit", "be limited"},
+                {"divert", "be diverted"},
+                {"block", "be blocked"}};
     char memory[2 * SENTENCE_BYTES];
     struct buffer text = buffer_over(memory, sizeof(memory));
     buffer_append_literal(&text, "It would ");

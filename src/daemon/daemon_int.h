@@ -49,7 +49,8 @@ void daemon_worker_drain(struct daemon_worker *worker);
 void daemon_worker_nudge(struct daemon_worker *worker);
 /* On the worker's thread only; NULL when no calls are kept. */
 const struct screen_recent *daemon_worker_recent(const struct daemon_worker *worker);
-/* Any thread: `letter` runs on the worker's thread, with the worker as target. As rt_mailbox_post(). */
+/* Any thread: `letter` runs on the worker's thread, with the worker as target. As
+ * rt_mailbox_post(). */
 int daemon_worker_post(struct daemon_worker *worker, rt_message_fn *letter,
                        void *argument) MUST_CHECK;
 /* Joins and frees. NULL is allowed. */
@@ -71,7 +72,7 @@ struct daemon_service {
     struct ctl_stats_server *stats;
     struct stats_source source;
     struct screen_engine *explainer;
-    struct list_link queries; /* of `explain`, that a worker has not answered yet */
+    struct list_link queries;  /* of `explain`, that a worker has not answered yet */
     struct rt_thread *builder; /* a reload under way, or NULL */
     bool reload_again;         /* SIGHUP came while it was */
     struct rt_timer housekeeping;

@@ -187,9 +187,9 @@ static void kept_answer(void *target, void *argument)
         ctl_reply_result(query->reply, CTL_STATUS_FAILED, "out of memory");
     } else {
         call->same_call_id = query->count;
-        int error = explain_take_kept(service, &query->call,
-                                      slice_make(query->headers, query->call.kept), query->reply,
-                                      call);
+        int error =
+            explain_take_kept(service, &query->call, slice_make(query->headers, query->call.kept),
+                              query->reply, call);
         if (error == 0)
             error = explain_answer(service, query->reply, call);
         if (error != 0 && error != ERROR_NOT_FOUND && error != ERROR_MALFORMED)
@@ -215,9 +215,9 @@ static void kept_ask(void *target, void *argument)
     struct daemon_worker *worker = target;
     struct kept_query *query = argument;
     const struct screen_recent *recent = daemon_worker_recent(worker);
-    query->found = recent != NULL &&
-                   screen_recent_find(recent, query->call_hash, query->since_us, &query->call,
-                                      query->headers, &query->count);
+    query->found =
+        recent != NULL && screen_recent_find(recent, query->call_hash, query->since_us,
+                                             &query->call, query->headers, &query->count);
     /* Closed when the daemon stops: daemon_explain_abandon() has the query then. */
     if (rt_mailbox_post(query->service->mailbox, kept_answer, query) != 0)
         log_debug("daemon", "an explanation is lost: the daemon stops, or memory is out");
@@ -236,8 +236,7 @@ static int explain_kept(struct daemon_service *service, struct ctl_reply *reply,
     memcpy((char *)query + sizeof(*query), call_id.data, call_id.length);
     query->call_id = slice_make((char *)query + sizeof(*query), call_id.length);
     query->call_hash = proxy_call_hash(&service->shared.marks, call_id);
-    query->since_us =
-        now_us > settings->explain_keep_us ? now_us - settings->explain_keep_us : 0;
+    query->since_us = now_us > settings->explain_keep_us ? now_us - settings->explain_keep_us : 0;
     size_t owner = tp_group_owner(service->shared.group, call_id);
     if (settings->explain_keep_us == 0)
         query->since_us = UINT64_MAX;
@@ -262,7 +261,8 @@ int daemon_command_explain(void *context, const struct ctl_request *request,
     bool is_event = json_object_is_type(event, json_type_object);
     if (call_id.length > 0)
         return explain_kept(service, reply, call_id);
-    struct explain_call *call = explain_call_create(is_event ? EXPLAIN_EVENT : EXPLAIN_HYPOTHETICAL);
+    struct explain_call *call =
+        explain_call_create(is_event ? EXPLAIN_EVENT : EXPLAIN_HYPOTHETICAL);
     if (call == NULL)
         return -ENOMEM;
     int error = is_event ? explain_take_event(service, event, reply, call)

@@ -281,10 +281,10 @@ int explain_take_arguments(struct daemon_service *service, const struct ctl_requ
 
 /* What no event tells: unknown, rather than absent. */
 static const enum screen_feature untold[] = {
-    SCREEN_FEATURE_CALLER_DISPLAY,       SCREEN_FEATURE_CALLER_FROM_NUMBER,
-    SCREEN_FEATURE_CALLER_ANONYMOUS,     SCREEN_FEATURE_CALLER_IDENTITY_MISMATCH,
-    SCREEN_FEATURE_MESSAGE_USER_AGENT,   SCREEN_FEATURE_MESSAGE_SUBJECT,
-    SCREEN_FEATURE_MESSAGE_SIZE,         SCREEN_FEATURE_MESSAGE_HAS_IDENTITY,
+    SCREEN_FEATURE_CALLER_DISPLAY,        SCREEN_FEATURE_CALLER_FROM_NUMBER,
+    SCREEN_FEATURE_CALLER_ANONYMOUS,      SCREEN_FEATURE_CALLER_IDENTITY_MISMATCH,
+    SCREEN_FEATURE_MESSAGE_USER_AGENT,    SCREEN_FEATURE_MESSAGE_SUBJECT,
+    SCREEN_FEATURE_MESSAGE_SIZE,          SCREEN_FEATURE_MESSAGE_HAS_IDENTITY,
     SCREEN_FEATURE_MESSAGE_HAS_DIVERSION, SCREEN_FEATURE_CALLER_ASSERTED_NUMBER,
 };
 
@@ -314,7 +314,8 @@ static void read_then(struct json_object *event, struct explain_call *call)
     then->degraded = ctl_json_boolean(event, "degraded", false);
     then->screening_ns = (uint32_t)ctl_json_integer(event, "screening_ns", 0);
     then->rules_fired = (unsigned)ctl_json_integer(event, "rules_fired", 0);
-    size_t count = json_object_is_type(rules, json_type_array) ? json_object_array_length(rules) : 0;
+    size_t count =
+        json_object_is_type(rules, json_type_array) ? json_object_array_length(rules) : 0;
     for (size_t i = 0; i < count && i < SCREEN_RECENT_RULES; i++) {
         struct json_object *rule = json_object_array_get_idx(rules, i);
         then->rules[then->rule_count++] =
@@ -402,8 +403,7 @@ int explain_take_kept(struct daemon_service *service, const struct screen_recent
     call->wall_us = kept->wall_us;
     call->timed = true;
     call->call_hash = kept->call_hash;
-    call->reputation =
-        kept->reputation_known ? SCREEN_REPUTATION_GIVEN : SCREEN_REPUTATION_MISSING;
+    call->reputation = kept->reputation_known ? SCREEN_REPUTATION_GIVEN : SCREEN_REPUTATION_MISSING;
     call->finding = kept->finding;
     call->diverting = kept->diverting;
     call->source = kept->source;

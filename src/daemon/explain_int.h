@@ -12,9 +12,9 @@
 enum { EXPLAIN_MESSAGE_BYTES = TP_DATAGRAM_LIMIT + SCREEN_RECENT_KEPT_MAX, EXPLAIN_OVERRIDES = 32 };
 
 /* X(identifier, key): where the call that is explained comes from. */
-#define EXPLAIN_KIND_TABLE(X)          \
-    X(HYPOTHETICAL, "hypothetical")    \
-    X(KEPT, "kept") /* by a worker */  \
+#define EXPLAIN_KIND_TABLE(X)           \
+    X(HYPOTHETICAL, "hypothetical")     \
+    X(KEPT, "kept")   /* by a worker */ \
     X(EVENT, "event") /* of a stream */
 
 enum explain_kind {

@@ -36,9 +36,9 @@ static void fill_named(const struct explanation *explanation, struct stats_json 
     stats_json_begin_object(json, "features");
     for (uint16_t i = 0; i < SCREEN_FEATURE_COUNT; i++)
         if (rule_part_names(part, i))
-            explain_fill_value(json, screen_catalogue.features[i].name,
-                               screen_engine_feature(explanation->service->explainer,
-                                                     (enum screen_feature)i));
+            explain_fill_value(
+                json, screen_catalogue.features[i].name,
+                screen_engine_feature(explanation->service->explainer, (enum screen_feature)i));
     stats_json_end_object(json);
 }
 
@@ -61,9 +61,9 @@ static void fill_part(const struct explanation *explanation, struct stats_json *
     stats_json_uint(json, "depth", depth);
     stats_json_text(json, "kind", kinds[test->kind]);
     stats_json_text(json, "result",
-                    test->result == RULE_UNKNOWN ? "unknown"
+                    test->result == RULE_UNKNOWN                                     ? "unknown"
                     : (negated ? opposite(test->result) : test->result) == RULE_TRUE ? "true"
-                                                                                      : "false");
+                                                                                     : "false");
     if (test->kind == RULE_PART_TEST) {
         stats_json_boolean(json, "negated", negated);
         stats_json_slice(json, "text", test->text);
@@ -153,8 +153,8 @@ static void write_finding(struct buffer *why, const struct rep_finding *finding)
     if (finding->match == REP_MATCH_PREFIX)
         buffer_format(why, "by a prefix of %u digits", (unsigned)finding->prefix_length);
     else
-        buffer_append_text(why, finding->match == REP_MATCH_RAW ? "by its raw text"
-                                                                : "by its number");
+        buffer_append_text(why,
+                           finding->match == REP_MATCH_RAW ? "by its raw text" : "by its number");
 }
 
 static void write_allow(struct buffer *why, const struct explanation *explanation,
@@ -162,7 +162,8 @@ static void write_allow(struct buffer *why, const struct explanation *explanatio
 {
     bool listed = explanation->verdict.finding.entry.list == REP_LIST_ALLOW;
     if (facts->caller_line != NULL)
-        buffer_format(why, "the caller's number is a protected line (%s)", facts->caller_line->name);
+        buffer_format(why, "the caller's number is a protected line (%s)",
+                      facts->caller_line->name);
     else if (listed) {
         buffer_append_literal(why, "the caller is on the allow list ");
         write_finding(why, &explanation->verdict.finding);
@@ -240,8 +241,9 @@ static void write_why(struct buffer *why, const struct explanation *explanation,
 static void fill_order(const struct explanation *explanation, struct stats_json *json)
 {
     static const enum screen_authority steps[] = {
-        SCREEN_AUTHORITY_EMERGENCY, SCREEN_AUTHORITY_PROTECTED_CALLEE, SCREEN_AUTHORITY_ALLOW,
-        SCREEN_AUTHORITY_BLOCK, SCREEN_AUTHORITY_RULES,
+        SCREEN_AUTHORITY_EMERGENCY, SCREEN_AUTHORITY_PROTECTED_CALLEE,
+        SCREEN_AUTHORITY_ALLOW,     SCREEN_AUTHORITY_BLOCK,
+        SCREEN_AUTHORITY_RULES,
     };
     const struct screen_verdict *verdict = &explanation->verdict;
     char memory[WHY_BYTES];

@@ -155,8 +155,10 @@ static void fill_change(const struct explanation *explanation, struct stats_json
                         const struct screen_change *change)
 {
     static const char *const kinds[] = {
-        [SCREEN_CHANGE_FEATURE] = "feature",   [SCREEN_CHANGE_TEST] = "test",
-        [SCREEN_CHANGE_RULE_OFF] = "rule off", [SCREEN_CHANGE_RULE_ON] = "rule enforced",
+        [SCREEN_CHANGE_FEATURE] = "feature",
+        [SCREEN_CHANGE_TEST] = "test",
+        [SCREEN_CHANGE_RULE_OFF] = "rule off",
+        [SCREEN_CHANGE_RULE_ON] = "rule enforced",
         [SCREEN_CHANGE_DIVERTING] = "diverting number unlisted",
     };
     const struct rule_info *rule = rule_of(explanation, change);

@@ -99,7 +99,8 @@ static struct rule_part *as_test(struct rule_part *part)
 
 /* ---- texts ---------------------------------------------------------------------------------- */
 
-static void write_part(struct buffer *out, const struct rule_part *part) /* NOLINT(misc-no-recursion) */
+static void write_part(struct buffer *out,
+                       const struct rule_part *part) /* NOLINT(misc-no-recursion) */
 {
     const char *between = part->kind == RULE_PART_ALL ? " and " : " or ";
     if (part->kind == RULE_PART_TEST || part->kind == RULE_PART_VALUE) {
@@ -142,8 +143,7 @@ static void take_leaf(struct taker *taker, const struct rule_operation *operatio
         part->value_count = 1;
         rule_value_write(&text, part->values);
     } else {
-        buffer_append_text(&text,
-                           operation->code == RULE_DO_HEADER ? "header(" : "has_header(");
+        buffer_append_text(&text, operation->code == RULE_DO_HEADER ? "header(" : "has_header(");
         rule_part_write_text(&text, constant(taker, operation->b)->text);
         buffer_append_char(&text, ')');
         part->has_header = true;
@@ -167,14 +167,14 @@ static void set_shape(struct rule_part *part, const struct rule_part *left,
                       const struct rule_part *right, unsigned relation)
 {
     static const enum rule_part_shape shapes[] = {
-        [RULE_EQUAL] = RULE_PART_EQUAL,     [RULE_DIFFERENT] = RULE_PART_UNEQUAL,
-        [RULE_LESS] = RULE_PART_LESS,       [RULE_AT_MOST] = RULE_PART_AT_MOST,
-        [RULE_MORE] = RULE_PART_MORE,       [RULE_AT_LEAST] = RULE_PART_AT_LEAST,
+        [RULE_EQUAL] = RULE_PART_EQUAL, [RULE_DIFFERENT] = RULE_PART_UNEQUAL,
+        [RULE_LESS] = RULE_PART_LESS,   [RULE_AT_MOST] = RULE_PART_AT_MOST,
+        [RULE_MORE] = RULE_PART_MORE,   [RULE_AT_LEAST] = RULE_PART_AT_LEAST,
     };
     static const enum rule_part_shape turned[] = {
-        [RULE_EQUAL] = RULE_PART_EQUAL,     [RULE_DIFFERENT] = RULE_PART_UNEQUAL,
-        [RULE_LESS] = RULE_PART_MORE,       [RULE_AT_MOST] = RULE_PART_AT_LEAST,
-        [RULE_MORE] = RULE_PART_LESS,       [RULE_AT_LEAST] = RULE_PART_AT_MOST,
+        [RULE_EQUAL] = RULE_PART_EQUAL, [RULE_DIFFERENT] = RULE_PART_UNEQUAL,
+        [RULE_LESS] = RULE_PART_MORE,   [RULE_AT_MOST] = RULE_PART_AT_LEAST,
+        [RULE_MORE] = RULE_PART_LESS,   [RULE_AT_LEAST] = RULE_PART_AT_MOST,
     };
     bool swapped = is_constant(left);
     const struct rule_part *feature = swapped ? right : left;

@@ -12,7 +12,7 @@ struct undone {
 
 struct rule_trial {
     const struct rule_set *original;
-    struct rule_set set; /* borrows everything but the operations, constants and entries */
+    struct rule_set set;       /* borrows everything but the operations, constants and entries */
     struct rule_vector undone; /* of struct undone */
     bool altered;
     bool modes_altered;

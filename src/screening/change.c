@@ -150,11 +150,8 @@ static void add_part(struct search *search, const struct rule_part *part, bool w
         add_part(search, child, wanted, rule, points);
     if (part->kind != RULE_PART_TEST || add_by_value(search, part, wanted, rule, points))
         return;
-    const struct screen_change change = {.kind = SCREEN_CHANGE_TEST,
-                                         .test = part,
-                                         .holds = wanted,
-                                         .rule = rule,
-                                         .points = points};
+    const struct screen_change change = {
+        .kind = SCREEN_CHANGE_TEST, .test = part, .holds = wanted, .rule = rule, .points = points};
     add(search, &change);
 }
 

@@ -103,7 +103,8 @@ void screen_recent_keep(struct screen_recent *recent, struct screen_recent_call 
 {
     call->size = (uint32_t)message->bytes.length;
     call->kept = kept_of(message, &call->cut);
-    uint64_t length = (sizeof(struct record) + call->kept + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
+    uint64_t length =
+        (sizeof(struct record) + call->kept + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
     struct record *record = reserve(recent, (uint32_t)length);
     uint64_t *bucket = &recent->buckets[call->call_hash & recent->bucket_mask];
     record->previous = *bucket;

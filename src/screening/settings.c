@@ -63,8 +63,9 @@ static const struct conf_row screen_rows[] = {
      CONF_FIELD(struct screen_settings, explain_keep_us),
      .fallback = "10m",
      .max = CONF_HOURS(24),
-     .help = "How long a screened call can be explained by its Call-ID (ringfence explain CALL-ID), "
-             "as long as there is room for it. 0: not at all."},
+     .help =
+         "How long a screened call can be explained by its Call-ID (ringfence explain CALL-ID), "
+         "as long as there is room for it. 0: not at all."},
     {.key = "explain_calls",
      .type = CONF_INTEGER,
      CONF_FIELD(struct screen_settings, explain_calls),

@@ -239,12 +239,18 @@ static const struct {
     const char *text;
     int error;
 } value_rows[] = {
-    {"caller.valid", "true", 0},         {"caller.valid", "yes", -EBADMSG},
-    {"test.calls", "-12", 0},            {"test.calls", "many", -EBADMSG},
-    {"test.age", "1d30m", 0},            {"test.age", "0s", 0},
-    {"test.share", "20%", 0},            {"caller.kind", "mobile", 0},
-    {"caller.kind", "moblie", -EBADMSG}, {"test.since", "2027-06-30T08:15:00Z", 0},
-    {"test.since", "noon", -EBADMSG},    {"test.words", "a", -EBADMSG},
+    {"caller.valid", "true", 0},
+    {"caller.valid", "yes", -EBADMSG},
+    {"test.calls", "-12", 0},
+    {"test.calls", "many", -EBADMSG},
+    {"test.age", "1d30m", 0},
+    {"test.age", "0s", 0},
+    {"test.share", "20%", 0},
+    {"caller.kind", "mobile", 0},
+    {"caller.kind", "moblie", -EBADMSG},
+    {"test.since", "2027-06-30T08:15:00Z", 0},
+    {"test.since", "noon", -EBADMSG},
+    {"test.words", "a", -EBADMSG},
     {"test.calls", "unknown", 0},
 };
 

@@ -84,9 +84,8 @@ static void search(const char *caller, const char *callee, uint64_t limit_us)
                                        .reputation = SCREEN_REPUTATION_FIND,
                                        .trace = &tracer};
     ck_assert_int_eq(screen_judge(engine, policy, &input, &verdict), 0);
-    ck_assert_int_eq(screen_find_changes(engine, policy, &input, &verdict, results, arena, limit_us,
-                                         &turns),
-                     0);
+    ck_assert_int_eq(
+        screen_find_changes(engine, policy, &input, &verdict, results, arena, limit_us, &turns), 0);
 }
 
 /* "allow 0: trunk.origin=domestic; ..." */
@@ -112,8 +111,8 @@ static void expect(const char *wanted)
                 buffer_append_literal(&out, "diverting");
             } else {
                 buffer_append_text(&out, change->kind == SCREEN_CHANGE_RULE_OFF ? "off " : "on ");
-                buffer_append_text(
-                    &out, rule_set_rule(screen_policy_rules(policy), change->rule)->id);
+                buffer_append_text(&out,
+                                   rule_set_rule(screen_policy_rules(policy), change->rule)->id);
             }
         }
     }

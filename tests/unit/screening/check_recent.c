@@ -34,8 +34,8 @@ static void keep(uint64_t hash, uint64_t wall_us, size_t filling)
         (unsigned)hash);
     while (filling > 0) {
         size_t line = filling > 100 ? 100 : filling;
-        length += (size_t)snprintf(text + length, sizeof(text) - length, "X-F: %0*d\r\n", (int)line,
-                                   0);
+        length +=
+            (size_t)snprintf(text + length, sizeof(text) - length, "X-F: %0*d\r\n", (int)line, 0);
         filling -= line;
     }
     length += (size_t)snprintf(text + length, sizeof(text) - length, "\r\nbody");
