@@ -15,6 +15,7 @@
 #include "reputation/entry.h"
 #include "reputation/store.h"
 #include "rules/evaluate.h"
+#include "rules/part.h"
 #include "screening/feature.h"
 #include "screening/policy.h"
 
@@ -44,17 +45,37 @@ enum screen_reputation {
     SCREEN_REPUTATION_MISSING, /* it could not be had in time: the verdict is degraded */
 };
 
+/* A feature that is something else than the call says; of an unknown value, not known. */
+struct screen_override {
+    enum screen_feature feature;
+    struct rule_value value;
+};
+
+/*
+ * What `explain` asks on trial. Overrides also count in the order of authority: those of
+ * reputation.list and reputation.score, and caller.protected and callee.protected. Everything is
+ * borrowed.
+ */
+struct screen_what_if {
+    const struct rule_set *rules; /* instead of the policy's; numbered alike. NULL: the policy's */
+    const struct screen_override *overrides;
+    size_t override_count;
+    bool diverting_unlisted; /* no list names the number that forwarded the call */
+};
+
 struct screen_input {
     const struct smsg *message;
     const struct screen_trunk *trunk;
     uint64_t wall_us;
     enum screen_reputation reputation;
     struct rep_finding finding;
-    const struct rule_address *source; /* that the request came from; NULL: hypothetical */
-    uint64_t call_hash;                /* keyed hash of the Call-ID, for roll-outs */
-    bool hurried;                      /* calls queue up: what costs most is left unknown */
-    const struct rule_trace *trace;    /* for explain; else NULL */
-    bool charged;                      /* blocks count against budgets; false: hypothetical */
+    const struct rule_address *source;    /* that the request came from; NULL: hypothetical */
+    uint64_t call_hash;                   /* keyed hash of the Call-ID, for roll-outs */
+    bool hurried;                         /* calls queue up: what costs most is left unknown */
+    const struct rule_trace *trace;       /* for explain; else NULL */
+    struct rep_finding diverting;         /* the same as `finding`, of the number that forwarded */
+    const struct screen_what_if *what_if; /* for explain; else NULL */
+    bool charged;                         /* blocks count against budgets; false: hypothetical */
 };
 
 /* What was read off the message. */
@@ -135,6 +156,10 @@ void screen_engine_measure(struct screen_engine *engine, const struct rule_meter
 void screen_engine_card_parts(struct screen_engine *engine, size_t rule,
                               void (*visit)(void *context, const struct rule_card_part *part),
                               void *context);
+/* Of the number that forwarded the latest judged call. */
+const struct rep_finding *screen_engine_diverting(const struct screen_engine *engine);
+/* Fills in the results of a rule's parts (rules/part.h) for the latest judged call. */
+void screen_engine_run_parts(struct screen_engine *engine, struct rule_part *root);
 /* The value of a feature of the latest judged call. */
 const struct rule_value *screen_engine_feature(struct screen_engine *engine,
                                                enum screen_feature feature);

@@ -47,8 +47,10 @@ struct screen_trunk {
 struct screen_settings {
     uint64_t deadline_us;  /* for pending inputs */
     uint32_t parked_limit; /* per worker */
-    int on_unknown;        /* enum rule_action_kind: allow, tag or block */
-    int block_with;        /* enum rule_profile: for entries of the block list */
+    uint64_t explain_keep_us;
+    uint32_t explain_calls; /* per worker; 0: none are kept */
+    int on_unknown;         /* enum rule_action_kind: allow, tag or block */
+    int block_with;         /* enum rule_profile: for entries of the block list */
     struct slice score_header;
     struct slice reason_header;
     struct slice type_header;

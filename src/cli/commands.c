@@ -66,11 +66,22 @@ const struct cli_command cli_commands[] = {
      "One row per interval: what was counted since the row before. tx and held are what is there\n"
      "now; p50 and p99 are microseconds of screening. With --json, the lines of the stats socket\n"
      "as they come (docs/stats.md).\n"},
-    {"explain", "", 0, 0, "show what a call would get, and why", CTL_READ, cli_explain_options,
-     cli_run_explain,
-     "Asks the running daemon to judge a call that does not exist: the rules that fire with their\n"
-     "points, what is unknown, the verdict, and every feature that rules may ask for. Nothing is\n"
-     "counted, and no call is placed. Without --trunk the first configured trunk is taken.\n"},
+    {"explain", "[CALL-ID]", 0, 1, "show what a call got, or would get, and why", CTL_READ,
+     cli_explain_options, cli_run_explain,
+     "With a CALL-ID: a call that was screened lately, with what was known of it then and the "
+     "rules\n"
+     "of now, and where these differ from what it got. Calls are kept for screening.explain_keep,\n"
+     "as long as there is room (screening.explain_calls).\n"
+     "\n"
+     "With --event: a recorded line of the stats socket. What an event does not have is unknown.\n"
+     "\n"
+     "With --caller and --callee: a call that does not exist. Without --trunk the first "
+     "configured\n"
+     "trunk is taken.\n"
+     "\n"
+     "Shown are the verdict and who decided, the rules that fired with their points, those that\n"
+     "came near or cannot be decided, each with the parts of its condition, the smallest changes\n"
+     "that would turn the verdict, and every feature. Nothing is counted, no call is placed.\n"},
     {"rules", "", 0, 0, "list the live rules with hits, cost and budgets", CTL_READ,
      cli_rules_options, cli_run_rules,
      "One row a rule: what it does now (demoted: its budget put it in shadow), its points or\n"

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/reclaim.h"
 #include "control/control_server.h"
@@ -61,6 +62,12 @@ void daemon_worker_nudge(struct daemon_worker *worker);
  * did with the old one is over). */
 bool daemon_worker_has_adopted(const struct daemon_worker *worker);
 const struct daemon_turns *daemon_worker_turns(const struct daemon_worker *worker);
+/* On the worker's thread only; NULL when no calls are kept. */
+const struct screen_recent *daemon_worker_recent(const struct daemon_worker *worker);
+/* Any thread: `letter` runs on the worker's thread, with the worker as target. As
+ * rt_mailbox_post(). */
+int daemon_worker_post(struct daemon_worker *worker, rt_message_fn *letter,
+                       void *argument) MUST_CHECK;
 /* Joins and frees. NULL is allowed. */
 void daemon_worker_destroy(struct daemon_worker *worker);
 
@@ -81,6 +88,7 @@ struct daemon_service {
     struct ctl_stats_server *stats;
     struct stats_source source;
     struct screen_engine *explainer;
+    struct list_link queries;         /* of `explain`, that a worker has not answered yet */
     struct rt_thread *builder;        /* of the reload under way; NULL when it has ended */
     struct daemon_reload_job *reload; /* under way, or NULL */
     bool reload_again;                /* SIGHUP came while it was */
@@ -123,5 +131,7 @@ int daemon_command_status(void *context, const struct ctl_request *request,
                           struct ctl_reply *reply);
 int daemon_command_explain(void *context, const struct ctl_request *request,
                            struct ctl_reply *reply);
+/* Answers what workers, which are gone, have left open. */
+void daemon_explain_abandon(struct daemon_service *service);
 
 #endif

@@ -254,6 +254,7 @@ int daemon_service_create(const char *config_path, struct stats_registry *regist
         return -ENOMEM;
     }
     created->config_path = config_path;
+    list_init(&created->queries);
     created->snapshot = snapshot;
     created->ledger = ledger;
     created->started_us = clock_monotonic_us();
@@ -333,6 +334,7 @@ void daemon_service_destroy(struct daemon_service *service)
     daemon_reload_settle(service);
     for (size_t i = 0; service->workers != NULL && i < shared->workers; i++)
         daemon_worker_destroy(service->workers[i]);
+    daemon_explain_abandon(service);
     if (shared->store != NULL)
         rep_store_stop(shared->store);
     ctl_control_server_destroy(service->control);

@@ -23,6 +23,7 @@ struct daemon_worker {
     struct txn_layer *transactions;
     struct call_table *calls;
     struct screen_engine *screening;
+    struct screen_recent *recent;
     struct rep_lookup *lookup;
     struct proxy *proxy;
     struct daemon_snapshot *snapshot; /* the one that was adopted */
@@ -201,7 +202,10 @@ static int create_tables(struct daemon_worker *worker)
 static int create_proxy(struct daemon_worker *worker)
 {
     struct daemon_shared *shared = worker->shared;
+    const uint32_t kept = worker->snapshot->settings.screening.explain_calls;
     int error = screen_engine_create(shared->store, &worker->screening);
+    if (error == 0 && kept > 0)
+        error = screen_recent_create(kept, &worker->recent);
     if (error == 0 && rep_store_mode(shared->store) == REP_MODE_LOOKUP)
         error = rep_lookup_create(shared->store, worker->loop, worker->wheel, &worker->lookup);
     if (error != 0)
@@ -218,6 +222,7 @@ static int create_proxy(struct daemon_worker *worker)
         .wheel = worker->wheel,
         .screening = worker->screening,
         .limiter = shared->limiter,
+        .recent = worker->recent,
         .lookup = worker->lookup,
         .stats = worker->stats,
         .events = worker->events,
@@ -289,6 +294,16 @@ struct stats_event_queue *daemon_worker_events(const struct daemon_worker *worke
     return worker->events;
 }
 
+const struct screen_recent *daemon_worker_recent(const struct daemon_worker *worker)
+{
+    return worker->recent;
+}
+
+int daemon_worker_post(struct daemon_worker *worker, rt_message_fn *letter, void *argument)
+{
+    return rt_mailbox_post(worker->mailbox, letter, argument);
+}
+
 static void drain_letter(void *target, void *argument)
 {
     struct daemon_worker *worker = target;
@@ -326,6 +341,7 @@ void daemon_worker_destroy(struct daemon_worker *worker)
         tp_worker_destroy(worker->transport);
     rep_lookup_destroy(worker->lookup);
     proxy_destroy(worker->proxy);
+    screen_recent_destroy(worker->recent);
     screen_engine_destroy(worker->screening);
     call_table_destroy(worker->calls);
     txn_layer_destroy(worker->transactions);

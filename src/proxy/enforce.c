@@ -433,6 +433,8 @@ void proxy_record_verdict(struct proxy *proxy, const struct proxy_request *reque
                                 verdict->type_label,
                                 proxy_wall(proxy, request->packet->received_us)};
     bool fired = verdict->rules_ran && screen_engine_outcome(parts->screening)->fired_count > 0;
+    if (parts->recent != NULL)
+        proxy_keep_call(proxy, request, verdict, status);
     count_verdict(proxy, &recorded);
     if (verdict->type_id != 0)
         recorded.type = reputation_type_label(proxy, verdict);

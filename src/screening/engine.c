@@ -68,12 +68,21 @@ static struct rule_inputs inputs_of(struct screen_engine *engine)
     };
 }
 
+static const struct rule_set *rules_of(const struct screen_engine *engine)
+{
+    const struct screen_what_if *what_if = engine->input.what_if;
+    return what_if != NULL && what_if->rules != NULL ? what_if->rules
+                                                     : screen_policy_rules(engine->policy);
+}
+
 static void run_rules(struct screen_engine *engine, struct screen_verdict *verdict)
 {
-    const struct rule_set *rules = screen_policy_rules(engine->policy);
+    const struct rule_set *rules = rules_of(engine);
     const struct rule_inputs inputs = inputs_of(engine);
     const struct rule_decision *live = &engine->outcome.live;
     memset(engine->fetched, 0, sizeof(engine->fetched));
+    if (engine->input.what_if != NULL)
+        screen_assume_features(engine);
     /* Once more whenever rules were demoted by it: what they would have blocked is not. */
     do
         rule_set_evaluate(rules, engine->scratch, &inputs, engine->input.wall_us,
@@ -239,6 +248,10 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
         verdict->pending = true;
         goto out;
     }
+    if (input->what_if != NULL) {
+        screen_assume_facts(engine);
+        screen_assume_features(engine);
+    }
     verdict->finding = engine->finding;
     verdict->reputation_known = engine->reputation_known;
     decide(engine, verdict);
@@ -283,8 +296,18 @@ void screen_engine_card_parts(struct screen_engine *engine, size_t rule,
                               void *context)
 {
     const struct rule_inputs inputs = inputs_of(engine);
-    rule_set_card_parts(screen_policy_rules(engine->policy), engine->scratch, &inputs, rule, visit,
-                        context);
+    rule_set_card_parts(rules_of(engine), engine->scratch, &inputs, rule, visit, context);
+}
+
+const struct rep_finding *screen_engine_diverting(const struct screen_engine *engine)
+{
+    return &engine->diverting_finding;
+}
+
+void screen_engine_run_parts(struct screen_engine *engine, struct rule_part *root)
+{
+    const struct rule_inputs inputs = inputs_of(engine);
+    rule_set_run_parts(rules_of(engine), engine->scratch, &inputs, engine->input.wall_us, root);
 }
 
 const struct rule_value *screen_engine_feature(struct screen_engine *engine,

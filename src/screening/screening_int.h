@@ -45,6 +45,11 @@ void screen_read_facts(struct screen_engine *engine);
 /* Finds the reputation of the numbers. False: it has to be fetched first. */
 bool screen_find_reputation(struct screen_engine *engine, bool *degraded);
 
+/* Puts what is asked on trial into the facts and the reputation of the call. */
+void screen_assume_facts(struct screen_engine *engine);
+/* The same for features, after they were forgotten. */
+void screen_assume_features(struct screen_engine *engine);
+
 /* For rule_inputs; context is the engine. */
 const struct rule_value *screen_fetch_feature(void *context, uint16_t feature);
 bool screen_fetch_header(void *context, struct slice name, struct rule_value *value);
