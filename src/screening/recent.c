@@ -128,8 +128,8 @@ bool screen_recent_find(const struct screen_recent *recent, uint64_t call_hash, 
             (*count)++ == 0) {
             *call = record->call;
             memcpy(memory, (const char *)record + sizeof(*record), call->kept);
-            memcpy(memory + call->kept, "\r\n", 2);
-            call->kept += 2;
+            memory[call->kept++] = '\r';
+            memory[call->kept++] = '\n';
         }
         position = record->previous;
     }
