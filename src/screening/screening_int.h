@@ -62,4 +62,7 @@ bool screen_charge_trunk(struct screen_engine *engine);
 
 void screen_clockface_set(struct screen_clockface *clockface, uint64_t wall_us);
 
+/* caller.digits_apart of two numbers. */
+struct rule_value screen_digits_apart(const struct num_number *a, const struct num_number *b);
+
 #endif
