@@ -6,11 +6,12 @@ import os
 from bench.lib import report
 
 from . import subjects
-from .rig import BRIEF, LINGER, NORMAL_RATE, collect, say, steady
+from .rig import BRIEF, NORMAL_RATE, collect, say, steady
 
 RATES = (NORMAL_RATE, 20000)
 READINGS = ("cpu_us", "user_us", "system_us", "redis_us", "to_ringing_us.p50", "to_ringing_us.p99",
             "disturbance")
+WORKERS_WARM = 12  # seconds; one and two have equally much behind them
 CARRIED = 0.001  # share of failed calls up to which a rate is carried
 
 
@@ -28,7 +29,7 @@ def screened(bench):
                 if (name, rate) in dropped or (rate != NORMAL_RATE and name in BRIEF):
                     continue
                 result = steady(f"{bench.titled(name)}, {rate}/s", bench.subject(name), rate, 0.5,
-                                seconds, bench.attempts)
+                                seconds)
                 if result["failed_share"] >= CARRIED:
                     dropped.add((name, rate))
                     found[name].pop(str(rate), None)
@@ -46,7 +47,7 @@ def blocked(bench, found, seconds):
     for name in bench.names:
         if subjects.ALL[name].screens and name not in BRIEF:
             result = steady(f"{bench.titled(name)}, blocked", bench.subject(name), NORMAL_RATE, 0.5,
-                            seconds, bench.attempts, listed=100)
+                            seconds, listed=100)
             if result["failed_share"] < CARRIED:
                 collect(found[name].setdefault("blocked", {}), result, READINGS)
 
@@ -81,19 +82,19 @@ def workers(bench):
     """
     say("one worker and two")
     rate = NORMAL_RATE / 2
-    seconds = 3 if bench.quick else 6
+    seconds = 3 if bench.quick else 5
     kinds = {"ringfence_1": subjects.Ringfence, "ringfence_2": subjects.RingfenceTwo}
     found = {name: {} for name in kinds}
     with contextlib.ExitStack() as stack:
         running = {}
         for name, kind in kinds.items():
             running[name] = stack.enter_context(
-                bench.running(kind, warm=LINGER, rate=rate * kind.workers))
+                bench.running(kind, warm=WORKERS_WARM, rate=rate * kind.workers))
             spread_workers(running[name])
         for _ in range(bench.rounds):
             for name, subject in running.items():
                 result = steady(f"{bench.titled(name)}, {rate * subject.workers:.0f}/s", subject,
-                                rate * subject.workers, 2, seconds, 1, busy=False, sockets=1)
+                                rate * subject.workers, 2, seconds, busy=False, sockets=1)
                 busiest = sorted(result["threads_us"].values())[-subject.workers:]
                 result["least_worker_us"] = busiest[0] * subject.workers
                 result["most_worker_us"] = busiest[-1] * subject.workers

@@ -66,9 +66,9 @@ def reloading(subject):
         thread.join()
 
 
-def measured(found, key, subject, seconds, disturbance=contextlib.nullcontext, attempts=1):
+def measured(found, key, subject, seconds, disturbance=contextlib.nullcontext):
     with disturbance(subject):
-        result = steady(TITLES[key], subject, RATE, 0.5, seconds, attempts, busy=False)
+        result = steady(TITLES[key], subject, RATE, 0.5, seconds, busy=False)
     result["busiest_us"] = max(result["threads_us"].values())
     collect(found.setdefault(key, {}), result, READINGS)
 
@@ -127,10 +127,10 @@ def measure(bench):
     with bench.running(subjects.Ringfence, **shared) as plain, \
             bench.running(SlowRingfence, redis_port=SLOW_PORT, **shared) as slow:
         for _ in range(bench.rounds):
-            measured(found, "undisturbed", plain, seconds, attempts=bench.attempts)
-            measured(found, "slow", slow, seconds, attempts=bench.attempts)
-            measured(found, "stopped", plain, seconds, stopped, bench.attempts)
-            measured(found, "reload", plain, seconds, reloading, bench.attempts)
+            measured(found, "undisturbed", plain, seconds)
+            measured(found, "slow", slow, seconds)
+            measured(found, "stopped", plain, seconds, stopped)
+            measured(found, "reload", plain, seconds, reloading)
     loading(bench, found)
     bench.store.put(found, "disturbed")
 

@@ -21,16 +21,10 @@ def is_generators_limit(result):
     return result["late"] > 0 and disturbance(result) <= DISTURBED
 
 
-def attempt(bench, subject, rate, warm, seconds):
-    """A failure in which others had a part is no verdict, so it is tried again."""
-    for _ in range(bench.attempts):
-        result = load.run(subject, rate, warm, seconds)
-        note(f"{subject.title}, {rate:.0f}/s", result)
-        if carried(result):
-            return True, result
-        if disturbance(result) <= DISTURBED:
-            break
-    return False, result
+def attempt(subject, rate, warm, seconds):
+    result = load.run(subject, rate, warm, seconds)
+    note(f"{subject.title}, {rate:.0f}/s", result)
+    return carried(result), result
 
 
 def search(bench, subject):
@@ -40,8 +34,8 @@ def search(bench, subject):
     each = bench.store.get("cpu_us_per_call", subject.name)
     rate = 1.1e6 / each if each else NORMAL_RATE
     low, high = 0, None
-    while high is None or high - low > (0.2 if bench.quick else 0.04) * high:
-        good, result = attempt(bench, subject, rate, 0.5, seconds)
+    while high is None or high - low > (0.2 if bench.quick or subject.name in BRIEF else 0.05) * high:
+        good, result = attempt(subject, rate, 0.5, seconds)
         if good:
             low = rate
             if is_generators_limit(result):
@@ -58,9 +52,9 @@ def confirm(bench, subject, rate):
     """Lingering transactions reach their full number only within a minute: the last 10 s count.
     A rate that does not hold is lowered while they linger on."""
     full = subject.lingers and subject.name not in BRIEF
-    warm, seconds = (2, 2) if bench.quick else (60, 10) if full else (5, 10)
+    warm, seconds = (2, 2) if bench.quick else (60, 10) if full else (2, 5)
     for _ in range(8):
-        good, result = attempt(bench, subject, rate, warm, seconds)
+        good, result = attempt(subject, rate, warm, seconds)
         if good:
             return result
         rate *= 0.96
@@ -107,7 +101,7 @@ def show_highest(bench):
 def delay_rates(bench, name):
     """By label: one rate for all, and shares of the subject's own highest."""
     highest_rate = bench.store.get("max_cps", name)
-    shares = SHARES[1:2] if bench.quick or name in BRIEF else SHARES
+    shares = () if name in BRIEF else SHARES[1:2] if bench.quick else SHARES
     return {str(LOW_RATE): LOW_RATE,
             **({f"{share:.0%}": round(share * highest_rate) for share in shares}
                if highest_rate else {})}
@@ -116,7 +110,7 @@ def delay_rates(bench, name):
 def delay(bench):
     """Against the generator talking to itself at the same rate, just before."""
     say("delay")
-    seconds = 1 if bench.quick else 3
+    seconds = 1 if bench.quick else 2
     found = {name: {label: {"rate": rate, "trying": {}, "ringing": {}, "direct": {}}
                     for label, rate in delay_rates(bench, name).items()} for name in bench.names}
     for _ in range(bench.rounds):
@@ -135,9 +129,8 @@ def delay(bench):
 def pair(bench, subject, bare, seconds, place):
     rate = place["rate"]
     if rate not in bare:
-        bare[rate] = steady(f"no proxy, {rate:.0f}/s", bench.subject("direct"), rate, 0.5, 2,
-                            bench.attempts)
-    result = steady(f"{subject.title}, {rate:.0f}/s", subject, rate, 0.5, seconds, bench.attempts)
+        bare[rate] = steady(f"no proxy, {rate:.0f}/s", bench.subject("direct"), rate, 0.5, 1)
+    result = steady(f"{subject.title}, {rate:.0f}/s", subject, rate, 0.5, seconds)
     for key in PERCENTILES:
         place["direct"].setdefault(key, report.Samples()).add(bare[rate]["to_ringing_us"][key])
         place["ringing"].setdefault(key, report.Samples()).add(result["to_ringing_us"][key])
@@ -174,7 +167,7 @@ def overload(bench):
     """Twice the highest rate: how much of it still becomes calls."""
     say("overload")
     warm, seconds = (1, 2) if bench.quick else (3, 8)
-    for name in bench.names:
+    for name in [name for name in bench.names if name not in BRIEF]:
         top = bench.store.get("max_cps", name)
         if not top:
             say(f"  {bench.titled(name)}: its highest rate is not known; measure it first")

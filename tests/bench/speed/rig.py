@@ -21,7 +21,6 @@ class Bench:
         self.store = store
         self.quick = quick
         self.rounds = 1 if quick else 3
-        self.attempts = 1 if quick else 2  # when others disturb
         self.loading = None  # with a Redis that is filled: measure_disturbed
         self.alive = {}  # subjects that run, by name, for the measures that share them
         self.names = []
@@ -43,7 +42,8 @@ class Bench:
             say(f"  starting {kind.title}")
             subject = self.alive[name] = kind().start()
             if subject.lingers:
-                load.run(subject, NORMAL_RATE, 0, 2 if self.quick else subject.lingers + 4)
+                brief = self.quick or name in BRIEF
+                load.run(subject, NORMAL_RATE, 0, 2 if brief else subject.lingers + 4)
         return self.alive[name]
 
     def retire(self, name=None):
@@ -126,15 +126,9 @@ def note(title, result):
         f"failed {result['failed_share']:.3%}{mark}")
 
 
-def steady(title, subject, rate, warm, seconds, attempts, **options):
-    """A run, repeated when others used the processors; the least disturbed one counts."""
-    best = None
-    for _ in range(attempts):
-        result = load.run(subject, rate, warm, seconds, **options)
-        note(title, result)
-        if best is None or disturbance(result) < disturbance(best):
-            best = result
-        if disturbance(best) <= DISTURBED:
-            break
-    best["disturbance"] = disturbance(best)
-    return best
+def steady(title, subject, rate, warm, seconds, **options):
+    """A run, and how much others used the processors meanwhile."""
+    result = load.run(subject, rate, warm, seconds, **options)
+    note(title, result)
+    result["disturbance"] = disturbance(result)
+    return result
