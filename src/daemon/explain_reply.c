@@ -34,8 +34,8 @@ static void fill_named(const struct explanation *explanation, struct stats_json 
                        const struct rule_part *part)
 {
     stats_json_begin_object(json, "features");
-    for (uint16_t i = 0; i < SCREEN_FEATURE_COUNT; i++)
-        if (rule_part_names(part, i))
+    for (unsigned i = 0; i < SCREEN_FEATURE_COUNT; i++)
+        if (rule_part_names(part, (uint16_t)i))
             explain_fill_value(
                 json, screen_catalogue.features[i].name,
                 screen_engine_feature(explanation->service->explainer, (enum screen_feature)i));
