@@ -59,6 +59,14 @@ int rule_set_parts(const struct rule_set *set, size_t rule, struct arena *arena,
 void rule_set_run_parts(const struct rule_set *set, struct rule_scratch *scratch,
                         const struct rule_inputs *inputs, uint64_t wall_us, struct rule_part *root);
 
+/* Values that a scorecard tells apart, of those of its features that are no expressions: what
+ * stands in its bins, and for a bound the value below it too. Nothing for a rule that is no
+ * scorecard. */
+void rule_set_card_values(const struct rule_set *set, size_t rule,
+                          void (*visit)(void *context, uint16_t feature,
+                                        const struct rule_value *value),
+                          void *context);
+
 static inline bool rule_part_names(const struct rule_part *part, uint16_t feature)
 {
     return (part->features[feature / 64] >> (feature % 64) & 1) != 0;

@@ -47,6 +47,7 @@ struct screen_recent_call {
     bool reputation_known;
     bool degraded;
     bool hurried;
+    bool over_budget;
     bool cut; /* not all headers are kept */
     char rules_version[16];
     uint16_t rules_fired; /* all of them */

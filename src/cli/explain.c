@@ -53,13 +53,13 @@ const struct cli_option cli_explain_options[] = {
     {.name = "lang",
      .kind = CLI_OPTION_TEXT,
      .offset = offsetof(struct explain_options, language),
-     .value = "en|zh",
+     .value = "LANGUAGE",
      .choices = "en|zh",
-     .help = "language of the titles of rules (default en)"},
+     .help = "language of the titles of rules: en or zh (default en)"},
     {.name = "all",
      .kind = CLI_OPTION_FLAG,
      .offset = offsetof(struct explain_options, all),
-     .help = "show every feature, also those without a value"},
+     .help = "show every change that was found, not only the first ones"},
     {.name = NULL},
 };
 

@@ -16,7 +16,7 @@ enum { EXPLAIN_COLUMNS = 96, EXPLAIN_VALUE_BYTES = 512 };
 struct explain_view {
     const struct cli_output *output;
     bool chinese; /* titles */
-    bool all;     /* also what has no part in the verdict */
+    bool all;     /* every change that was found */
 };
 
 /* The whole of it. */

@@ -281,6 +281,9 @@ static void print_then(const struct explain_view *view, struct json_object *obje
         buffer_append_literal(&text, "; degraded: an input was missing by fault");
     if (ctl_json_boolean(then, "hurried", false))
         buffer_append_literal(&text, "; under overload: regular expressions were left out");
+    if (ctl_json_boolean(then, "over_budget", false))
+        buffer_append_literal(&text, "; a list would have blocked it, but its trunk's budget for "
+                                     "that was spent");
     label(view, "Then");
     explain_wrap(view, CLI_PLAIN, LABEL_COLUMNS, LABEL_COLUMNS, buffer_slice(&text));
     text = buffer_over(memory, sizeof(memory));

@@ -418,6 +418,7 @@ int explain_take_kept(struct daemon_service *service, const struct screen_recent
         .score = kept->score,
         .degraded = kept->degraded,
         .hurried = kept->hurried,
+        .over_budget = kept->over_budget,
         .screening_ns = kept->screening_ns,
         .rules_fired = kept->rules_fired,
     };

@@ -38,7 +38,8 @@ struct explain_then {
     unsigned status; /* that it was refused with; 0: it went on */
     unsigned score;
     bool degraded;
-    bool hurried; /* regular expressions were left out */
+    bool hurried;     /* regular expressions were left out */
+    bool over_budget; /* a list would have blocked it, but for its trunk's budget */
     uint32_t screening_ns;
     unsigned rules_fired;
     size_t rule_count;

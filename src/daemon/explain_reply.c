@@ -34,8 +34,8 @@ static void fill_named(const struct explanation *explanation, struct stats_json 
                        const struct rule_part *part)
 {
     stats_json_begin_object(json, "features");
-    for (uint16_t i = 0; i < SCREEN_FEATURE_COUNT; i++)
-        if (rule_part_names(part, i))
+    for (unsigned i = 0; i < SCREEN_FEATURE_COUNT; i++)
+        if (rule_part_names(part, (uint16_t)i))
             explain_fill_value(
                 json, screen_catalogue.features[i].name,
                 screen_engine_feature(explanation->service->explainer, (enum screen_feature)i));
@@ -92,11 +92,14 @@ static void fill_condition(const struct explanation *explanation, struct stats_j
 }
 
 /* Why the points of a rule that fired do not count. */
-static const char *shadow_reason(const struct rule_info *info)
+static const char *shadow_reason(const struct explanation *explanation, size_t rule)
 {
+    const struct rule_info *info = rule_set_rule(explanation->rules, rule);
+    const atomic_uchar *demoted = screen_policy_demoted(explanation->service->snapshot->policy);
     if (info->mode == RULE_SHADOW)
         return "mode";
-    return info->rollout < RULE_ROLLOUT_ALL ? "rollout" : "budget";
+    bool spent = demoted != NULL && atomic_load_explicit(&demoted[rule], memory_order_relaxed) != 0;
+    return spent || info->rollout == RULE_ROLLOUT_ALL ? "budget" : "rollout";
 }
 
 static void fill_rule(const struct explanation *explanation, struct stats_json *json, size_t rule)
@@ -111,7 +114,7 @@ static void fill_rule(const struct explanation *explanation, struct stats_json *
     stats_json_int(json, "points", fired != NULL ? fired->points : info->score);
     stats_json_boolean(json, "counted", fired != NULL && !fired->shadow);
     if (fired != NULL && fired->shadow)
-        stats_json_text(json, "shadow", shadow_reason(info));
+        stats_json_text(json, "shadow", shadow_reason(explanation, rule));
     if (info->rollout < RULE_ROLLOUT_ALL)
         stats_json_uint(json, "rollout_percent", info->rollout / 100);
     if (info->action != NULL)
@@ -349,6 +352,7 @@ static void fill_then(const struct explanation *explanation, struct stats_json *
     stats_json_uint(json, "score", then->score);
     stats_json_boolean(json, "degraded", then->degraded);
     stats_json_boolean(json, "hurried", then->hurried);
+    stats_json_boolean(json, "over_budget", then->over_budget);
     stats_json_text(json, "rules_version", then->rules_version);
     stats_json_uint(json, "screening_ns", then->screening_ns);
     stats_json_uint(json, "rules_fired", then->rules_fired);

@@ -34,6 +34,7 @@ void proxy_keep_call(struct proxy *proxy, const struct proxy_request *request,
         .score = verdict->score,
         .reputation_known = verdict->reputation_known,
         .degraded = verdict->degraded,
+        .over_budget = verdict->over_budget,
         .hurried = proxy_is_hurried(proxy, request),
     };
     call.source_known = proxy_source_address(&request->packet->source, &call.source);

@@ -364,3 +364,44 @@ void rule_set_run_parts(const struct rule_set *set, struct rule_scratch *scratch
     scratch->now_us = wall_us > INT64_MAX ? INT64_MAX : (int64_t)wall_us;
     run_part(set, scratch, inputs, root);
 }
+
+/* ---- scorecards ----------------------------------------------------------------------------- */
+
+/* The bound opens the next bin, so a value of its own bin is the one below. */
+static struct rule_value below(const struct rule_value *bound)
+{
+    struct rule_value value = *bound;
+    if (value.type == RULE_RATIO)
+        value.ratio -= 0.01;
+    else if (value.integer > INT64_MIN)
+        value.integer--;
+    return value;
+}
+
+void rule_set_card_values(const struct rule_set *set, size_t rule,
+                          void (*visit)(void *context, uint16_t feature,
+                                        const struct rule_value *value),
+                          void *context)
+{
+    const struct rule_entry *entry = (const struct rule_entry *)set->entries.items + rule;
+    const struct rule_operation *operations = set->program.operations.items;
+    assert(rule < set->entries.count);
+    for (size_t i = 0; entry->card != NULL && i < entry->card->count; i++) {
+        const struct rule_card_feature *feature = &entry->card->features[i];
+        const struct rule_operation *operation = &operations[feature->span.first];
+        if (operation->code != RULE_DO_FEATURE || feature->span.past != feature->span.first + 1)
+            continue;
+        for (size_t j = 0; j < feature->count; j++) {
+            const struct rule_bin *bin = &feature->bins[j];
+            for (uint32_t k = 0; bin->kind != RULE_BIN_REST && k < bin->count; k++) {
+                struct rule_value value = bin->values[k];
+                value.type = set->catalogue->features[operation->a].type;
+                visit(context, operation->a, &value);
+                if (bin->kind != RULE_BIN_BELOW)
+                    continue;
+                value = below(&value);
+                visit(context, operation->a, &value);
+            }
+        }
+    }
+}

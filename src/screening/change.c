@@ -36,6 +36,10 @@ static bool same_value(const struct rule_value *a, const struct rule_value *b)
         return false;
     if (a->type == RULE_TEXT || a->type == RULE_NUMBER)
         return slice_equal(a->text, b->text);
+    if (a->type == RULE_ADDRESS)
+        return memcmp(&a->address, &b->address, sizeof(a->address)) == 0;
+    if (a->type == RULE_SET)
+        return false;
     if (a->type == RULE_RATIO)
         return a->ratio == b->ratio;
     return a->type == RULE_FLAG ? a->flag == b->flag : a->integer == b->integer;
@@ -189,6 +193,28 @@ static void take_rule(struct search *search, uint32_t rule, bool fired, int poin
     screen_engine_run_parts(search->engine, root);
     if (fired || failing(root) <= NEAR)
         add_part(search, root, !fired, rule, points);
+}
+
+struct card_visit {
+    struct search *search;
+    uint32_t rule;
+};
+
+static void take_card_value(void *context, uint16_t feature, const struct rule_value *value)
+{
+    const struct card_visit *visit = context;
+    add_value(visit->search, (enum screen_feature)feature, *value, visit->rule, 0);
+}
+
+/* A scorecard weighs values: one of each bin. */
+static void take_cards(struct search *search)
+{
+    for (uint32_t rule = 0; rule < rule_set_count(search->rules); rule++) {
+        const struct rule_info *info = rule_set_rule(search->rules, rule);
+        struct card_visit visit = {search, rule};
+        if (info->is_card && info->mode == RULE_ENFORCE && search->results[rule] == RULE_TRUE)
+            rule_set_card_values(search->rules, rule, take_card_value, &visit);
+    }
 }
 
 /* Rules that fired first: their tests and they themselves; then those that could still fire. */
@@ -411,8 +437,10 @@ int screen_find_changes(struct screen_engine *engine, const struct screen_policy
     search->until_us = clock_monotonic_us() + limit_us;
     search->turns = turns;
     take_order(search);
-    if (verdict->rules_ran)
+    if (verdict->rules_ran) {
         take_rules(search);
+        take_cards(search);
+    }
     int error = search->no_memory ? -ENOMEM : rule_trial_create(search->rules, &search->trial);
     if (error == 0)
         error = try_singles(search);

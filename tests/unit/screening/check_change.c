@@ -187,6 +187,17 @@ START_TEST(the_order_of_authority_is_tried_too)
 }
 END_TEST
 
+START_TEST(values_of_a_scorecard_are_tried)
+{
+    open_policy("scorecards:\n"
+                "  - id: model\n    intercept: 5\n    features:\n"
+                "      - {feature: caller.kind, bins: [{in: [voip, premium], points: 60}]}\n"
+                "      - {feature: message.size, bins: [{below: 100, points: 90}]}\n" POLICY);
+    search("13911112222", "01062345678", 1000000);
+    expect("tag 65: caller.kind=\"voip\"; block 95: message.size=99");
+}
+END_TEST
+
 START_TEST(time_is_bounded)
 {
     open_policy("rules:\n  - {id: a, when: caller.valid, score: 95}\n" POLICY);
@@ -206,6 +217,7 @@ int main(void)
     tcase_add_test(group, a_pair_when_no_single_change_does);
     tcase_add_test(group, a_rule_in_shadow_could_be_enforced);
     tcase_add_test(group, the_order_of_authority_is_tried_too);
+    tcase_add_test(group, values_of_a_scorecard_are_tried);
     tcase_add_test(group, time_is_bounded);
     suite_add_tcase(suite, group);
     SRunner *runner = srunner_create(suite);
