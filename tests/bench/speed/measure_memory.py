@@ -24,6 +24,8 @@ def held(bench, name, count, state):
     rate = FAST if count == MANY and established else RATE
     with bench.running(kind, warm=LINGER + 4 if established else 0, rate=rate,
                        **options) as subject:
+        if established and options:
+            time.sleep(subject.lingers + 4)  # its pool is to hold nothing of finished calls
         before = subject.memory()
         how = {} if established else {"ring": 1}
         with load.Load(subject, rate, 0, 10 * count / rate, listed=0, calls=count, keep=True,
@@ -40,10 +42,11 @@ def held(bench, name, count, state):
 
 def lingering(bench, name):
     """Bytes for each finished transaction; only Ringfence tells how many there are."""
-    with bench.running(subjects.ALL[name]) as subject:
-        before = subject.memory()
-        load.run(subject, RATE, 0, 4 if bench.quick else LINGER - 2, listed=0, busy=False)
-        each = (subject.memory() - before) / max(1, subject.status()["lingering"])
+    with bench.running(subjects.ALL[name], warm=6, rate=RATE) as subject:
+        before, earlier = subject.memory(), subject.status()["lingering"]
+        load.run(subject, RATE, 0, 4 if bench.quick else LINGER - 8, listed=0, busy=False)
+        more = subject.status()["lingering"] - earlier
+        each = (subject.memory() - before) / max(1, more)
     say(f"  {bench.titled(name)}: {each:,.0f} bytes for each finished transaction")
     bench.store.put(each, "memory", name, "lingering")
 
