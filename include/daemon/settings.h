@@ -26,6 +26,7 @@ struct daemon_reputation_settings {
     uint64_t capacity;
     struct slice csv;
     struct slice saved;
+    uint64_t saved_age_us;
 };
 
 struct daemon_log_settings {

@@ -47,6 +47,7 @@ struct rep_settings {
     unsigned lookup_cache_ms;    /* mode lookup: how long an answer is reused; default 500 */
     const char *csv_path;        /* store memory */
     const char *saved_path;      /* replica file, written at exit and every 10 minutes */
+    uint64_t saved_age_s;        /* an older one is refused; default 7 days; 0: default */
 };
 
 /* X(name, text): what the service thread is doing. */

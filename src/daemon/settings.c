@@ -127,6 +127,14 @@ static const struct conf_row reputation_rows[] = {
      .flags = CONF_NEEDS_RESTART,
      .max = 4000,
      .help = "File that the replica is saved to, so that a start without Redis is armed."},
+    {.key = "saved_age",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct daemon_reputation_settings, saved_age_us),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "7d",
+     .min = CONF_MINUTES(1),
+     .max = CONF_DAYS(366),
+     .help = "A saved file that equalled Redis longer ago than this is refused at start."},
 };
 
 static int check_reputation(struct conf_load *load, const struct conf_node *node, void *object)
@@ -364,4 +372,5 @@ void daemon_reputation_convert(const struct daemon_reputation_settings *from,
     to->capacity = from->capacity;
     to->csv_path = from->csv.data;
     to->saved_path = from->saved.data;
+    to->saved_age_s = from->saved_age_us / 1000000;
 }

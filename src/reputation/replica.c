@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reputation/replica.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "replica_int.h"
 #include "reputation/names.h"
-#include "table_int.h"
 
 enum { DEFAULT_MIN_BLOCK_PREFIX = 7, PARTITION_ROOM = 4000 };
 
@@ -16,29 +15,6 @@ static const uint64_t default_capacity = 16000000;
 
 /* Any value can be looked for: what is cut off here was no key, and is not taken for one. */
 static const uint64_t packed_mask = (UINT64_C(1) << REP_TABLE_KEY_BITS) - 1;
-
-/* The text behind a raw key; only the writer looks at it. */
-struct raw_text {
-    uint64_t key;
-    size_t length;
-    char bytes[];
-};
-
-struct rep_replica {
-    struct rep_table *table[REP_KIND_COUNT];
-    unsigned min_block_prefix;
-    struct hash_key raw_seed;
-    /* Bit n: there are prefixes of n digits. Set before the first is placed, so a reader that can
-     * find one looks for it. */
-    _Atomic uint32_t prefix_lengths;
-    _Atomic uint64_t short_prefixes;
-    _Atomic uint64_t expired;
-    /* The writer's own. */
-    uint64_t prefixes_of_length[REP_DIGITS_MAXIMUM + 1];
-    struct hash_table *raw_texts;
-    uint32_t sweep_next;
-    uint32_t drop_next;
-};
 
 static unsigned digits_of(uint64_t packed)
 {
@@ -94,6 +70,22 @@ static unsigned partition_bits_for(uint64_t capacity)
     return bits;
 }
 
+int rep_replica_table_create(struct rep_replica *replica, enum rep_kind kind, unsigned bits,
+                             const uint64_t seed[2], struct rep_table **table)
+{
+    static rep_table_removed_fn *const removed[REP_KIND_COUNT] = {
+        [REP_KIND_PREFIX] = prefix_removed,
+        [REP_KIND_RAW] = raw_removed,
+    };
+    const struct rep_table_options options = {
+        .partition_bits = bits,
+        .seed = {seed[0], seed[1]},
+        .removed = removed[kind],
+        .argument = replica,
+    };
+    return rep_table_create(&options, table);
+}
+
 int rep_replica_create(const struct rep_replica_options *options, struct rep_replica **replica)
 {
     struct rep_replica *created = calloc(1, sizeof(*created));
@@ -104,21 +96,12 @@ int rep_replica_create(const struct rep_replica_options *options, struct rep_rep
     created->raw_seed = (struct hash_key){{options->seed[0], options->seed[1]}};
 
     uint64_t capacity = options->capacity ? options->capacity : default_capacity;
-    rep_table_removed_fn *const removed[REP_KIND_COUNT] = {
-        [REP_KIND_PREFIX] = prefix_removed,
-        [REP_KIND_RAW] = raw_removed,
-    };
     int code = hash_table_create(64, &created->raw_texts);
-    for (unsigned i = 0; code == 0 && i < REP_KIND_COUNT; i++) {
-        struct rep_table_options table = {
-            .partition_bits =
-                i == REP_KIND_NUMBER ? partition_bits_for(capacity) : REP_TABLE_BITS_MINIMUM,
-            .seed = {options->seed[0] + i, options->seed[1]},
-            .removed = removed[i],
-            .argument = created,
-        };
-        code = rep_table_create(&table, &created->table[i]);
-    }
+    for (unsigned i = 0; code == 0 && i < REP_KIND_COUNT; i++)
+        code = rep_replica_table_create(
+            created, (enum rep_kind)i,
+            i == REP_KIND_NUMBER ? partition_bits_for(capacity) : REP_TABLE_BITS_MINIMUM,
+            (const uint64_t[2]){options->seed[0] + i, options->seed[1]}, &created->table[i]);
     if (code != 0)
         rep_replica_destroy(created);
     else
@@ -333,8 +316,14 @@ static int keep_raw_text(struct rep_replica *replica, uint64_t value, struct sli
     return code;
 }
 
-static void count_prefix(struct rep_replica *replica, uint64_t packed, const struct rep_entry *old,
-                         const struct rep_entry *entry)
+void rep_replica_announce_prefix(struct rep_replica *replica, uint64_t packed)
+{
+    atomic_fetch_or_explicit(&replica->prefix_lengths, UINT32_C(1) << digits_of(packed),
+                             memory_order_release);
+}
+
+void rep_replica_count_prefix(struct rep_replica *replica, uint64_t packed,
+                              const struct rep_entry *old, const struct rep_entry *entry)
 {
     unsigned digits = digits_of(packed);
     if (old == NULL)
@@ -362,8 +351,7 @@ int rep_replica_set(struct rep_replica *replica, const struct rep_key *key,
         return -EINVAL;
 
     if (key->kind == REP_KIND_PREFIX)
-        atomic_fetch_or_explicit(&replica->prefix_lengths, UINT32_C(1) << digits_of(value),
-                                 memory_order_release);
+        rep_replica_announce_prefix(replica, value);
     int code = key->kind == REP_KIND_RAW ? keep_raw_text(replica, value, key->text) : 0;
     if (code != 0)
         return code;
@@ -377,7 +365,7 @@ int rep_replica_set(struct rep_replica *replica, const struct rep_key *key,
         return code;
     }
     if (key->kind == REP_KIND_PREFIX)
-        count_prefix(replica, value, existed ? &old : NULL, entry);
+        rep_replica_count_prefix(replica, value, existed ? &old : NULL, entry);
     if (changed != NULL)
         *changed = !existed || !entries_equal(&old, entry);
     return 0;
@@ -437,39 +425,4 @@ uint64_t rep_replica_sweep(struct rep_replica *replica, uint64_t now_wall_s, uns
         replica->sweep_next + partitions < last ? replica->sweep_next + partitions : 0;
     atomic_fetch_add_explicit(&replica->expired, removed, memory_order_relaxed);
     return removed;
-}
-
-struct each {
-    const struct rep_replica *replica;
-    enum rep_kind kind;
-    rep_replica_visit_fn *visit;
-    void *argument;
-};
-
-static void each_entry(void *argument, uint64_t value, const struct rep_entry *entry)
-{
-    const struct each *each = argument;
-    struct rep_key key = {.kind = each->kind};
-    if (each->kind == REP_KIND_RAW) {
-        const struct raw_text *text = hash_table_find(each->replica->raw_texts, value, NULL, NULL);
-        if (text == NULL)
-            return;
-        key.text = slice_make(text->bytes, text->length);
-    } else {
-        key.packed = value;
-    }
-    each->visit(each->argument, &key, entry);
-}
-
-void rep_replica_each(const struct rep_replica *replica, uint64_t *cursor, unsigned partitions,
-                      rep_replica_visit_fn *visit, void *argument)
-{
-    uint32_t first = (uint32_t)*cursor, last = 0;
-    for (unsigned i = 0; i < REP_KIND_COUNT; i++) {
-        struct each each = {replica, (enum rep_kind)i, visit, argument};
-        rep_table_each(replica->table[i], first, partitions, each_entry, &each);
-        uint32_t count = rep_table_partitions(replica->table[i]);
-        last = count > last ? count : last;
-    }
-    *cursor = first + partitions < last ? first + partitions : 0;
 }

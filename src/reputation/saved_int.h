@@ -2,10 +2,10 @@
 /*
  * saved: the replica as a file, so that a node that starts without Redis is not empty-handed.
  *
- * Written a few partitions at a time by the writer's thread under a temporary name, then synced and
- * renamed. Layout (little-endian, this machine's only): header, names of types and sources,
- * records, trailer; a digest chained over blocks of 64 KiB covers everything before it. A file that
- * was cut, altered, or written by another version is refused with the reason.
+ * The file holds the tables as they lie in memory (saved_format_int.h). Loading reads their pages
+ * to where they stay, on several processors, and verifies each block before anybody can look into
+ * it: ten million numbers take some 0.1 s. They are read and not mapped: huge pages keep a lookup
+ * free of TLB misses, and a file that is cut or altered later harms nobody.
  */
 #ifndef RINGFENCE_REPUTATION_SAVED_INT_H
 #define RINGFENCE_REPUTATION_SAVED_INT_H
@@ -18,25 +18,35 @@
 #include "reputation/names.h"
 #include "reputation/replica.h"
 
-struct rep_saved; /* a file being written */
+struct rep_saving; /* a file to be written */
 
-/* -errno. */
-int rep_saved_begin(const char *path, const struct rep_names *types,
-                    const struct rep_names *sources, uint64_t wall_s,
-                    struct rep_saved **saved) MUST_CHECK;
+/* On the writer's thread: keeps what only that may look at (the raw texts). wall_s: when the
+ * replica was last known to equal Redis. -ENOMEM, -ENAMETOOLONG. */
+int rep_saving_create(const char *path, const struct rep_replica *replica,
+                      const struct rep_names *types, const struct rep_names *sources,
+                      uint64_t wall_s, struct rep_saving **saving) MUST_CHECK;
 
-/* The next so many partitions; *more tells whether there are further ones. After the last one the
- * file stands under its name. On failure call rep_saved_abandon(). */
-int rep_saved_write(struct rep_saved *saved, const struct rep_replica *replica, unsigned partitions,
-                    bool *more) MUST_CHECK;
+/* On any thread, beside the writer: writes under a temporary name, syncs, renames. -errno; then
+ * there is what was there before. -ECANCELED after rep_saving_cancel(), of any thread. */
+int rep_saving_run(struct rep_saving *saving) MUST_CHECK;
+void rep_saving_cancel(struct rep_saving *saving);
+/* NULL is allowed. */
+void rep_saving_destroy(struct rep_saving *saving);
 
-/* Removes what was not finished; frees. NULL is allowed. */
-void rep_saved_abandon(struct rep_saved *saved);
+struct rep_saved_limits {
+    uint64_t now_wall_s;
+    uint64_t age_s; /* a file that is older is refused; 0: no limit */
+};
 
-/* Loads a file into an empty replica; the reason of a refusal is left in message. -ENOENT when
- * there is no file. Expired entries are left out. */
-int rep_saved_load(const char *path, uint64_t now_wall_s, struct rep_replica *replica,
-                   struct rep_names *types, struct rep_names *sources, uint64_t *written_wall_s,
-                   char *message, size_t capacity) MUST_CHECK;
+struct rep_saved_figures {
+    uint64_t written_wall_s;
+    uint64_t entries, expired; /* the expired ones were left out */
+};
+
+/* Loads a file into an empty replica without readers; the reason of a refusal is left in message,
+ * and the replica is empty or holds some raw texts. -ENOENT when there is no file. */
+int rep_saved_load(const char *path, const struct rep_saved_limits *limits,
+                   struct rep_replica *replica, struct rep_names *types, struct rep_names *sources,
+                   struct rep_saved_figures *figures, char *message, size_t capacity) MUST_CHECK;
 
 #endif

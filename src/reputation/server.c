@@ -20,6 +20,7 @@ void rep_settings_default(struct rep_settings *settings)
         .hold_minimum = 1000,
         .capacity = 16000000,
         .rescan_interval_s = 6 * 3600,
+        .saved_age_s = 7 * 24 * 3600,
         .lookup_in_flight = 1024,
         .lookup_cache_ms = 500,
     };
@@ -35,7 +36,8 @@ void rep_settings_default(struct rep_settings *settings)
     X(reply_timeout_ms)     \
     X(min_block_prefix)     \
     X(hold_percent)         \
-    X(hold_minimum) X(capacity) X(rescan_interval_s) X(lookup_in_flight) X(lookup_cache_ms)
+    X(hold_minimum)         \
+    X(capacity) X(rescan_interval_s) X(saved_age_s) X(lookup_in_flight) X(lookup_cache_ms)
 
 static int copy_text(const char **to, const char *text, const char *fallback)
 {

@@ -14,15 +14,14 @@
 #include "runtime/mailbox.h"
 #include "runtime/thread.h"
 #include "runtime/wheel.h"
-#include "saved_int.h"
+#include "saver_int.h"
 #include "sync_int.h"
 
 enum {
     SWEEP_US = 100000,
     SWEEP_PARTITIONS = 16, /* once round the replica in 26 s */
     SAVE_US = 600000000,
-    SAVE_STEP_US = 5000,
-    SAVE_PARTITIONS = 16, /* about 1 ms; a whole replica in 1.3 s beside the rest */
+    SAVE_POLL_US = 50000,
     RESOLVE_US = 30000000,
     UNRESOLVED_US = 1000000,
 };
@@ -35,8 +34,9 @@ struct rep_service {
     struct rt_thread *thread;
     struct rep_sync *sync; /* store redis, mode replica */
     struct rt_timer sweep, save, resolve;
-    struct rep_saved *saving;
-    uint64_t saved_changes;   /* sum of changes when it was saved last */
+    struct rep_saver saver;
+    /* Sums of changes: when the file was saved last, and of the one being written. */
+    uint64_t saved_changes, saving_changes;
     struct rep_status status; /* the thread's own */
     _Atomic bool loaded;
     pthread_mutex_t publishing;
@@ -114,48 +114,64 @@ static bool is_worth_saving(const struct rep_service *service)
            (status->saves == 0 || status->changes + status->resyncs != service->saved_changes);
 }
 
-static void save_failed(struct rep_service *service, int code)
+static void save_over(struct rep_service *service, int code, uint64_t took_us)
 {
-    log_error("reputation", "cannot write %s: %s", service->options.settings->saved_path,
-              error_text(code));
-    rep_saved_abandon(service->saving);
-    service->saving = NULL;
-}
-
-/* True while there is more to write. */
-static bool save_step(struct rep_service *service, unsigned partitions)
-{
-    bool more = false;
-    int code = rep_saved_write(service->saving, service->options.replica, partitions, &more);
+    const char *path = service->options.settings->saved_path;
     if (code != 0) {
-        save_failed(service, code);
-        return false;
+        log_error("reputation", "cannot write %s: %s", path, error_text(code));
+        return;
     }
-    if (more)
-        return true;
-    rep_saved_abandon(service->saving);
-    service->saving = NULL;
     service->status.saves++;
-    return false;
+    service->saved_changes = service->saving_changes;
+    log_info("reputation", "saved to %s, %.2f s", path, (double)took_us / 1e6);
 }
 
-static bool save_begin(struct rep_service *service)
+/* What the file holds; the replica equals Redis as long as it follows. */
+static int save_prepare(struct rep_service *service, struct rep_saving **saving)
 {
     const struct rep_service_options *options = &service->options;
-    service->saved_changes = service->status.changes + service->status.resyncs;
-    int code = rep_saved_begin(options->settings->saved_path, options->types, options->sources,
-                               service->status.last_sync_wall_us / 1000000, &service->saving);
-    if (code != 0)
-        save_failed(service, code);
-    return code == 0;
+    const struct rep_status *status = &service->status;
+    uint64_t in_step_us =
+        status->state == REP_STATE_FOLLOWING ? clock_wall_us() : status->last_sync_wall_us;
+    service->saving_changes = status->changes + status->resyncs;
+    return rep_saving_create(options->settings->saved_path, options->replica, options->types,
+                             options->sources, in_step_us / 1000000, saving);
 }
 
 static void save_due(struct rt_timer *timer, uint64_t now_us)
 {
     struct rep_service *service = LIST_ENTRY(timer, struct rep_service, save);
-    bool under_way = service->saving != NULL || (is_worth_saving(service) && save_begin(service));
-    bool more = under_way && save_step(service, SAVE_PARTITIONS);
-    rt_timer_set(service->wheel, timer, now_us, more ? SAVE_STEP_US : SAVE_US);
+    struct rep_saving *saving;
+    uint64_t took_us = 0;
+    int code = 0;
+    if (rep_saver_poll(&service->saver, &code, &took_us)) {
+        save_over(service, code, took_us);
+    } else if (!rep_saver_is_busy(&service->saver) && is_worth_saving(service)) {
+        code = save_prepare(service, &saving);
+        if (code == 0)
+            code = rep_saver_begin(&service->saver, saving);
+        if (code != 0)
+            save_over(service, code, 0);
+    }
+    rt_timer_set(service->wheel, timer, now_us,
+                 rep_saver_is_busy(&service->saver) ? SAVE_POLL_US : SAVE_US);
+}
+
+/* At the end, here and now: there is nobody left to hold up. */
+static void save_last(struct rep_service *service)
+{
+    struct rep_saving *saving;
+    uint64_t began_us = clock_monotonic_us();
+    if (rep_saver_cancel(&service->saver))
+        save_over(service, 0, began_us - service->saver.began_us);
+    if (!is_worth_saving(service))
+        return;
+    int code = save_prepare(service, &saving);
+    if (code == 0) {
+        code = rep_saving_run(saving);
+        rep_saving_destroy(saving);
+    }
+    save_over(service, code, clock_monotonic_us() - began_us);
 }
 
 static void resolve_due(struct rt_timer *timer, uint64_t now_us)
@@ -327,11 +343,7 @@ void rep_service_stop(struct rep_service *service)
     rt_mailbox_close(service->mailbox);
     rep_sync_destroy(service->sync);
     service->sync = NULL;
-    rep_saved_abandon(service->saving);
-    service->saving = NULL;
-    if (is_worth_saving(service) && save_begin(service))
-        while (save_step(service, UINT16_MAX))
-            continue;
+    save_last(service);
     service->status.state = REP_STATE_STOPPED;
     service->status.connected = false;
     publish(service);

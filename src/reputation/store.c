@@ -3,6 +3,7 @@
 #include "reputation/store.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -51,16 +52,20 @@ static int load_file(struct rep_store *store, struct rep_status *status, char *m
     }
     if (settings->mode == REP_MODE_LOOKUP || settings->saved_path == NULL)
         return 0;
-    uint64_t written_s = 0;
-    char reason[256];
-    int code = rep_saved_load(settings->saved_path, now_s, store->replica, store->types,
-                              store->sources, &written_s, reason, sizeof(reason));
+    const struct rep_saved_limits limits = {now_s, settings->saved_age_s};
+    struct rep_saved_figures figures;
+    char reason[320];
+    uint64_t began_us = clock_monotonic_us();
+    int code = rep_saved_load(settings->saved_path, &limits, store->replica, store->types,
+                              store->sources, &figures, reason, sizeof(reason));
     if (code == 0) {
         status->loaded = status->from_saved = true;
-        status->last_sync_wall_us = written_s * 1000000;
+        status->last_sync_wall_us = figures.written_wall_s * 1000000;
+        log_notice("reputation", "armed from %s: %" PRIu64 " entries, %" PRIu64 " s old, in %.3f s",
+                   settings->saved_path, figures.entries,
+                   now_s > figures.written_wall_s ? now_s - figures.written_wall_s : 0,
+                   (double)(clock_monotonic_us() - began_us) / 1e6);
     } else if (code != -ENOENT) {
-        /* It may have filled half of it: an entry more is no harm until Redis corrects it, but
-         * half a set is not a loaded one. */
         log_warning("reputation", "%s", reason);
         snprintf(status->error, sizeof(status->error), "%.190s", reason);
     }

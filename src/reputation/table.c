@@ -19,6 +19,7 @@ int rep_table_create(const struct rep_table_options *options, struct rep_table *
     created->remainder_bits = REP_TABLE_KEY_BITS - options->partition_bits;
     created->removed = options->removed;
     created->argument = options->argument;
+    memcpy(created->seed, options->seed, sizeof(created->seed));
     rep_permutation_init(&created->permutation, options->seed);
 
     created->directory = calloc(created->partitions, sizeof(created->directory[0]));
@@ -164,4 +165,9 @@ void rep_table_figures(const struct rep_table *table, struct rep_table_figures *
 uint32_t rep_table_partitions(const struct rep_table *table)
 {
     return table->partitions;
+}
+
+void rep_table_seed(const struct rep_table *table, uint64_t seed[2])
+{
+    memcpy(seed, table->seed, sizeof(table->seed));
 }

@@ -77,6 +77,7 @@ void rep_table_begin(struct rep_table *table);
 uint64_t rep_table_stale(const struct rep_table *table);
 /* [first, first + count) of rep_table_partitions(). */
 uint32_t rep_table_partitions(const struct rep_table *table);
+void rep_table_seed(const struct rep_table *table, uint64_t seed[2]);
 void rep_table_drop_stale(struct rep_table *table, uint32_t first, uint32_t count);
 uint64_t rep_table_sweep(struct rep_table *table, uint64_t now_s, uint32_t first, uint32_t count);
 

@@ -37,6 +37,7 @@ _Static_assert(LINE_ALTERNATIVES *(LINE_ALTERNATIVES + 1) / 2 < PAGE_LINES - 1 &
 
 struct rep_table {
     struct rep_permutation permutation;
+    uint64_t seed[2];
     unsigned remainder_bits;
     uint32_t partitions;
     _Atomic uint64_t *directory;
@@ -137,6 +138,47 @@ static inline int line_search(rep_word *line, uint32_t header, uint64_t remainde
         }
     }
     return -1;
+}
+
+/* Where an entry is. */
+struct position {
+    uint32_t home;        /* its home line */
+    uint32_t alternative; /* 0: it is there */
+    unsigned slot;
+};
+
+static inline rep_word *line_at(const struct rep_table *table, struct span span,
+                                const struct position *position)
+{
+    return span_line(table, span, span_alternative(span, position->home, position->alternative));
+}
+
+static inline struct rep_slot line_load(rep_word *line, unsigned slot)
+{
+    rep_word *words = line_slot(line, slot);
+    return (struct rep_slot){
+        .word = {word_load(&words[0]), word_load(&words[1]), word_load(&words[2])}};
+}
+
+/* For whoever sees no changes meanwhile: the writer, or a copy's owner. */
+static inline bool locate(const struct rep_table *table, struct span span, uint64_t remainder,
+                          struct position *position, struct rep_slot *slot)
+{
+    if (span.lines == 0)
+        return false;
+    *position = (struct position){.home = span_home(table, span, remainder)};
+    uint32_t home_header = word_load(span_line(table, span, position->home));
+    uint32_t alternatives = 1 | header_overflow(home_header) << 1;
+    for (; alternatives != 0; alternatives &= alternatives - 1) {
+        position->alternative = (uint32_t)__builtin_ctz(alternatives);
+        rep_word *line = line_at(table, span, position);
+        int found = line_search(line, word_load(line), remainder, slot);
+        if (found >= 0) {
+            position->slot = (unsigned)found;
+            return true;
+        }
+    }
+    return false;
 }
 
 #endif

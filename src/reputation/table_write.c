@@ -7,13 +7,6 @@
 /* 87.5% full: beyond, an entry too often finds none of its nine lines free. */
 enum { PAGE_TARGET = PAGE_SLOTS * 7 / 8 };
 
-/* Where an entry is. */
-struct position {
-    uint32_t home;        /* its home line */
-    uint32_t alternative; /* 0: it is there */
-    unsigned slot;
-};
-
 /* A key's partition as it is now. */
 struct target {
     uint32_t partition;
@@ -35,12 +28,6 @@ static struct target target_of(const struct rep_table *table, uint64_t key)
                            current_span(table, partition)};
 }
 
-static rep_word *position_line(const struct rep_table *table, struct span span,
-                               const struct position *position)
-{
-    return span_line(table, span, span_alternative(span, position->home, position->alternative));
-}
-
 /* Sets and clears bits of a header and counts its version. */
 static void header_change(rep_word *line, uint32_t set, uint32_t clear)
 {
@@ -53,32 +40,12 @@ static uint32_t overflow_bit(uint32_t alternative)
     return UINT32_C(1) << (LINE_SLOTS + alternative - 1);
 }
 
-static bool locate(const struct rep_table *table, const struct target *target,
-                   struct position *position, struct rep_slot *slot)
-{
-    if (target->span.lines == 0)
-        return false;
-    *position = (struct position){.home = span_home(table, target->span, target->remainder)};
-    uint32_t home_header = word_load(span_line(table, target->span, position->home));
-    uint32_t alternatives = 1 | header_overflow(home_header) << 1;
-    for (; alternatives != 0; alternatives &= alternatives - 1) {
-        position->alternative = (uint32_t)__builtin_ctz(alternatives);
-        rep_word *line = position_line(table, target->span, position);
-        int found = line_search(line, word_load(line), target->remainder, slot);
-        if (found >= 0) {
-            position->slot = (unsigned)found;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Puts a slot into its first free alternative and makes it visible; false when there is none. */
 static bool place_free(const struct rep_table *table, struct span span, const struct rep_slot *slot)
 {
     struct position position = {.home = span_home(table, span, rep_slot_remainder(slot))};
     for (; position.alternative <= LINE_ALTERNATIVES; position.alternative++) {
-        rep_word *line = position_line(table, span, &position);
+        rep_word *line = line_at(table, span, &position);
         uint32_t in_use = word_load(line) & LINE_FULL;
         if (in_use == LINE_FULL)
             continue;
@@ -95,19 +62,12 @@ static bool place_free(const struct rep_table *table, struct span span, const st
     return false;
 }
 
-static struct rep_slot slot_load(rep_word *line, unsigned slot)
-{
-    rep_word *words = line_slot(line, slot);
-    return (struct rep_slot){
-        .word = {word_load(&words[0]), word_load(&words[1]), word_load(&words[2])}};
-}
-
 static bool line_has_guest_of(const struct rep_table *table, struct span span, rep_word *line,
                               uint32_t home)
 {
     uint32_t header = word_load(line);
     for (unsigned i = 0; i < LINE_SLOTS; i++) {
-        struct rep_slot slot = slot_load(line, i);
+        struct rep_slot slot = line_load(line, i);
         if ((header >> i & 1) != 0 && span_home(table, span, rep_slot_remainder(&slot)) == home)
             return true;
     }
@@ -116,7 +76,7 @@ static bool line_has_guest_of(const struct rep_table *table, struct span span, r
 
 static void clear(const struct rep_table *table, struct span span, const struct position *position)
 {
-    rep_word *line = position_line(table, span, position);
+    rep_word *line = line_at(table, span, position);
     header_change(line, 0, UINT32_C(1) << position->slot);
     if (position->alternative > 0 && !line_has_guest_of(table, span, line, position->home))
         header_change(span_line(table, span, position->home), 0,
@@ -136,7 +96,7 @@ static uint32_t alternative_of(struct span span, uint32_t home, uint32_t line)
 static bool evict(const struct rep_table *table, struct span span, uint32_t line)
 {
     for (unsigned i = 0; i < LINE_SLOTS; i++) {
-        struct rep_slot slot = slot_load(span_line(table, span, line), i);
+        struct rep_slot slot = line_load(span_line(table, span, line), i);
         if (!place_free(table, span, &slot))
             continue;
         uint32_t home = span_home(table, span, rep_slot_remainder(&slot));
@@ -175,7 +135,7 @@ static bool copy_span(const struct rep_table *table, struct span from, struct sp
         rep_word *line = span_line(table, from, i);
         uint32_t header = word_load(line);
         for (unsigned j = 0; j < LINE_SLOTS; j++) {
-            struct rep_slot slot = slot_load(line, j);
+            struct rep_slot slot = line_load(line, j);
             if ((header >> j & 1) != 0 && !place(table, to, &slot))
                 return false;
         }
@@ -287,7 +247,7 @@ static int replace(struct rep_table *table, struct target *target, const struct 
     for (unsigned attempt = 0; attempt < 2; attempt++) {
         struct position position;
         struct rep_slot old;
-        bool found = locate(table, target, &position, &old);
+        bool found = locate(table, target->span, target->remainder, &position, &old);
         assert(found);
         (void)found;
         if (place_free(table, target->span, slot)) {
@@ -309,7 +269,7 @@ static int update(struct rep_table *table, struct target *target, const struct p
     if (first && last) {
         code = replace(table, target, slot);
     } else if (first || last) {
-        rep_word *line = position_line(table, target->span, position);
+        rep_word *line = line_at(table, target->span, position);
         unsigned word = first ? 0 : 2;
         word_store(&line_slot(line, position->slot)[word], slot->word[word]);
         header_change(line, 0, 0);
@@ -326,7 +286,7 @@ int rep_table_set(struct rep_table *table, uint64_t key, const struct rep_entry 
     struct rep_slot slot = rep_slot_make(target.remainder, entry, table->generation);
     struct rep_slot previous;
     struct position position;
-    *existed = locate(table, &target, &position, &previous);
+    *existed = locate(table, target.span, target.remainder, &position, &previous);
     if (!*existed)
         return insert(table, &target, &slot);
     *old = rep_slot_entry(&previous);
@@ -340,7 +300,8 @@ bool rep_table_touch(struct rep_table *table, uint64_t key, const struct rep_ent
     struct rep_slot slot = rep_slot_make(target.remainder, entry, table->generation);
     struct rep_slot previous;
     struct position position;
-    if (!locate(table, &target, &position, &previous) || previous.word[2] != slot.word[2])
+    if (!locate(table, target.span, target.remainder, &position, &previous) ||
+        previous.word[2] != slot.word[2])
         return false;
     uint32_t had = previous.word[0] >> 1, has = slot.word[0] >> 1;
     uint32_t difference = had > has ? had - has : has - had;
@@ -372,7 +333,7 @@ bool rep_table_remove(struct rep_table *table, uint64_t key)
     struct target target = target_of(table, key);
     struct rep_slot slot;
     struct position position;
-    if (!locate(table, &target, &position, &slot))
+    if (!locate(table, target.span, target.remainder, &position, &slot))
         return false;
     take_out(table, target.partition, target.span, &position, &slot);
     shrink(table, target.partition);
@@ -392,7 +353,7 @@ static void walk(struct rep_table *table, uint32_t partition, walk_fn *visit, vo
         for (unsigned j = 0; j < LINE_SLOTS; j++) {
             if ((header >> j & 1) == 0)
                 continue;
-            struct rep_slot slot = slot_load(line, j);
+            struct rep_slot slot = line_load(line, j);
             uint32_t home = span_home(table, span, rep_slot_remainder(&slot));
             struct position position = {home, alternative_of(span, home, i), j};
             visit(table, partition, span, &position, &slot, argument);
@@ -408,7 +369,7 @@ static void make_current(struct rep_table *table, uint32_t partition, struct spa
     (void)argument;
     if (rep_slot_generation(slot) == (table->generation & 1))
         return;
-    rep_word *line = position_line(table, span, position);
+    rep_word *line = line_at(table, span, position);
     word_store(line_slot(line, position->slot), slot->word[0] ^ 1);
     header_change(line, 0, 0);
 }
@@ -486,7 +447,7 @@ void rep_table_each(const struct rep_table *table, uint32_t first, uint32_t coun
             for (unsigned k = 0; k < LINE_SLOTS; k++) {
                 if ((header >> k & 1) == 0)
                     continue;
-                struct rep_slot slot = slot_load(line, k);
+                struct rep_slot slot = line_load(line, k);
                 uint64_t mixed = (uint64_t)i << table->remainder_bits | rep_slot_remainder(&slot);
                 struct rep_entry entry = rep_slot_entry(&slot);
                 visit(argument, rep_permutation_backward(&table->permutation, mixed), &entry);
