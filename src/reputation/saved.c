@@ -35,6 +35,8 @@ struct rep_saving {
 
 static void append(struct bytes *bytes, const void *from, size_t length)
 {
+    if (length == 0)
+        return;
     if (bytes->length + length > bytes->capacity) {
         size_t capacity = bytes->capacity > 0 ? bytes->capacity * 2 : 16 << 10;
         while (capacity < bytes->length + length)
