@@ -104,6 +104,14 @@ bool rep_replica_touch(struct rep_replica *replica, const struct rep_key *key,
                        const struct rep_entry *entry, uint64_t tolerance_s);
 uint64_t rep_replica_stale(const struct rep_replica *replica);
 bool rep_replica_drop_stale(struct rep_replica *replica, unsigned partitions);
+/* As that, but only of what expires by then: it is over, not withdrawn. */
+bool rep_replica_drop_stale_expiring(struct rep_replica *replica, unsigned partitions,
+                                     uint64_t until_wall_s);
+/* Brings what an abandoned resync left stale to the current generation, in steps like these;
+ * rep_replica_begin() does what is left of that at once (0.1 s at ten million entries). */
+bool rep_replica_settle(struct rep_replica *replica, unsigned partitions);
+/* The next of these three begins at the first partition again. */
+void rep_replica_restart(struct rep_replica *replica);
 
 /* Removes expired entries of the next so many partitions, round robin; returns how many. */
 uint64_t rep_replica_sweep(struct rep_replica *replica, uint64_t now_wall_s, unsigned partitions);

@@ -400,16 +400,49 @@ uint64_t rep_replica_stale(const struct rep_replica *replica)
     return stale;
 }
 
-bool rep_replica_drop_stale(struct rep_replica *replica, unsigned partitions)
+/* The next so many partitions of every table; true while there are further ones. */
+static bool each_partition(struct rep_replica *replica, unsigned partitions, uint64_t until_s,
+                           void (*work)(struct rep_table *table, uint32_t first, uint32_t count,
+                                        uint64_t until_s))
 {
     uint32_t last = 0;
     for (unsigned i = 0; i < REP_KIND_COUNT; i++) {
-        rep_table_drop_stale(replica->table[i], replica->drop_next, partitions);
+        work(replica->table[i], replica->drop_next, partitions, until_s);
         uint32_t count = rep_table_partitions(replica->table[i]);
         last = count > last ? count : last;
     }
     replica->drop_next += partitions;
-    return replica->drop_next < last;
+    if (replica->drop_next < last)
+        return true;
+    replica->drop_next = 0;
+    return false;
+}
+
+static void settle(struct rep_table *table, uint32_t first, uint32_t count, uint64_t unused)
+{
+    (void)unused;
+    rep_table_settle(table, first, count);
+}
+
+bool rep_replica_settle(struct rep_replica *replica, unsigned partitions)
+{
+    return each_partition(replica, partitions, 0, settle);
+}
+
+bool rep_replica_drop_stale(struct rep_replica *replica, unsigned partitions)
+{
+    return each_partition(replica, partitions, 0, rep_table_drop_stale);
+}
+
+bool rep_replica_drop_stale_expiring(struct rep_replica *replica, unsigned partitions,
+                                     uint64_t until_wall_s)
+{
+    return each_partition(replica, partitions, until_wall_s, rep_table_drop_stale);
+}
+
+void rep_replica_restart(struct rep_replica *replica)
+{
+    replica->drop_next = 0;
 }
 
 uint64_t rep_replica_sweep(struct rep_replica *replica, uint64_t now_wall_s, unsigned partitions)

@@ -243,6 +243,8 @@ int rep_sync_create(const struct rep_sync_options *options, struct rep_sync **sy
     rt_timer_init(&created->work, work_due);
     rt_timer_init(&created->recheck, recheck_due);
     rt_timer_init(&created->rescan, rescan_due);
+    rep_budget_init(&created->budget, options->settings->hold_percent,
+                    options->settings->hold_minimum);
     struct hash_key seed = {{options->seed[0], options->seed[1]}};
     int code = rep_queue_create(SYNC_QUEUE_LIMIT, &seed, &created->queue);
     if (code == 0)
@@ -267,10 +269,7 @@ void rep_sync_rescan(struct rep_sync *sync)
 {
     if (!sync->options.status->connected)
         return;
-    if (sync->scan.running || sync->scan.applying)
-        sync->scan.again = true;
-    else
-        rep_sync_scan_begin(sync, false);
+    rep_sync_scan_again(sync);
 }
 
 void rep_sync_accept(struct rep_sync *sync)

@@ -21,6 +21,8 @@
  *    keeps serving what it has, and expiry is its own business.
  *  - A flush names no key (null): a new scan begins.
  *
+ * A key that expires needs no name at all: its end is in the entry, and readers enforce it.
+ *
  * A scan into an empty replica is applied as it comes. Otherwise it only compares: what differs
  * goes to a journal, and when the scan is over the journal and the removals are applied together,
  * unless that would change more of the entries than settings allow: then the journal is thrown away
@@ -38,6 +40,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/random.h"
+#include "budget_int.h"
 #include "journal_int.h"
 #include "key_int.h"
 #include "link_int.h"
@@ -82,21 +85,24 @@ struct backlog {
 };
 
 struct scan {
+    bool preparing; /* what an abandoned one left is put right first */
     bool running;   /* until the last key is read, or abandoned */
     bool asked;     /* a SCAN is under way */
     bool last;      /* SCAN returned cursor 0 */
     bool comparing; /* not into an empty replica */
+    bool closing;   /* all is read, and it is too much: what merely expired is taken out first */
     bool applying;  /* the journal and the removals */
     bool again;     /* asked for once more meanwhile */
     bool accepted;  /* may change anything */
     uint64_t id;    /* replies to an abandoned scan are recognised by it */
     uint64_t started_us;
+    uint64_t told_us; /* when progress was logged last */
     char cursor[24];
     struct backlog backlog;
     uint32_t reads;    /* under way */
-    uint64_t limit;    /* changes beyond which it is held */
-    uint64_t found;    /* differences so far, without removals */
-    uint64_t replaced; /* ... of these, keys that the replica holds with another value */
+    uint64_t found;    /* differences so far that matter, without removals */
+    uint64_t counted;  /* ... and with them, when all was read */
+    uint64_t replaced; /* keys in the journal that the replica holds with another value */
 };
 
 struct rep_sync {
@@ -113,6 +119,8 @@ struct rep_sync {
     struct rep_journal *journal;
     struct pool *reads;
     struct log_limit bad_key_limit;
+    struct rep_budget budget;
+    bool overdrawn; /* clients changed too much: what they change is no longer applied */
 };
 
 /* Closes both connections and tries again later. */
@@ -121,11 +129,32 @@ void rep_sync_state(struct rep_sync *sync, enum rep_state state);
 
 void rep_sync_scan_begin(struct rep_sync *sync, bool accepted);
 void rep_sync_scan_abandon(struct rep_sync *sync);
+/* Sees to it that a scan begins, now or after the one under way. */
+void rep_sync_scan_again(struct rep_sync *sync);
 /* A key that SCAN named was read; entry NULL: it is gone or unusable. */
 void rep_sync_scan_apply(struct rep_sync *sync, const struct rep_key *key,
                          const struct rep_entry *entry);
-/* A turn of applying what a comparison found. */
+/* A turn of preparing, closing or applying. */
 void rep_sync_work(struct rep_sync *sync);
+
+/* ---- sync_hold.c: what is too much ---- */
+
+uint64_t rep_sync_entries(const struct rep_sync *sync);
+/* Whether a key's new state is a change that counts: not when it has merely expired, or when
+ * nothing but its expiry was put off. */
+bool rep_sync_matters(const struct rep_sync *sync, const struct rep_key *key,
+                      const struct rep_entry *entry);
+/* A client changed a key: false when that must not be applied (any more). */
+bool rep_sync_may_change(struct rep_sync *sync, const struct rep_key *key,
+                         const struct rep_entry *entry);
+/* How many entries may still change. */
+uint64_t rep_sync_left(struct rep_sync *sync);
+/* Whether the comparison found more than may change. */
+bool rep_sync_is_too_much(struct rep_sync *sync);
+/* Gives the comparison up. whole: it saw everything, so it knows what is gone. */
+void rep_sync_hold(struct rep_sync *sync, bool whole);
+/* A complete set was applied, and that much of it counts. */
+void rep_sync_settled(struct rep_sync *sync);
 
 /* Sends as many reads as there is room for: changed keys first, then the scan's. */
 void rep_sync_pump(struct rep_sync *sync);

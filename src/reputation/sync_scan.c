@@ -11,20 +11,10 @@
 #include "base/clock.h"
 
 enum {
-    RECHECK_US = 60000000,
+    PROGRESS_US = 5000000,
     JOURNAL_PER_TURN = 20000, /* some 10 ms */
     PARTITIONS_PER_TURN = 64,
 };
-
-static uint64_t entries_held(const struct rep_sync *sync)
-{
-    struct rep_replica_figures figures;
-    rep_replica_figures(sync->options.replica, &figures);
-    uint64_t total = 0;
-    for (unsigned i = 0; i < REP_KIND_COUNT; i++)
-        total += figures.entries[i];
-    return total;
-}
 
 static uint64_t now_us(const struct rep_sync *sync)
 {
@@ -37,6 +27,7 @@ void rep_sync_scan_abandon(struct rep_sync *sync)
 {
     struct scan *scan = &sync->scan;
     scan->running = scan->asked = scan->applying = scan->again = false;
+    scan->preparing = scan->closing = false;
     scan->reads = 0;
     scan->id++;
     free(scan->backlog.bytes);
@@ -53,34 +44,52 @@ static void size_reply(void *argument, uint64_t tag, const struct rep_reply *rep
     sync->options.status->expected = known ? (uint64_t)reply->integer : 0;
 }
 
-void rep_sync_scan_begin(struct rep_sync *sync, bool accepted)
+static void begin_reading(struct rep_sync *sync)
 {
     static const struct slice size[] = {SLICE_LITERAL("DBSIZE")};
-    struct scan *scan = &sync->scan;
-    const struct rep_settings *settings = sync->options.settings;
-    struct rep_status *status = sync->options.status;
-
-    rep_sync_scan_abandon(sync);
-    rt_timer_cancel(sync->options.wheel, &sync->recheck);
-    uint64_t held = entries_held(sync);
-    scan->running = true;
-    scan->last = false;
-    /* What a broken first load left behind is no yardstick. */
-    scan->comparing = status->loaded && held > 0;
-    scan->accepted = accepted;
-    scan->started_us = now_us(sync);
-    scan->found = scan->replaced = 0;
-    scan->limit = held * settings->hold_percent / 100;
-    if (scan->limit < settings->hold_minimum)
-        scan->limit = settings->hold_minimum;
-    snprintf(scan->cursor, sizeof(scan->cursor), "0");
-    status->scanned = status->expected = 0;
+    sync->scan.preparing = false;
+    sync->scan.running = true;
     rep_replica_begin(sync->options.replica);
-    rep_sync_state(sync, scan->comparing ? REP_STATE_COMPARING : REP_STATE_LOADING);
     /* Only for the display of progress; an account without it loads all the same. */
     int code = rep_link_command(sync->data, size, 1, size_reply, sync, 0);
     (void)code;
     rep_sync_pump(sync);
+}
+
+void rep_sync_scan_begin(struct rep_sync *sync, bool accepted)
+{
+    struct scan *scan = &sync->scan;
+    struct rep_status *status = sync->options.status;
+
+    rep_sync_scan_abandon(sync);
+    rt_timer_cancel(sync->options.wheel, &sync->recheck);
+    scan->last = false;
+    /* What a broken first load left behind is no yardstick. */
+    scan->comparing = status->loaded && rep_sync_entries(sync) > 0;
+    scan->accepted = accepted;
+    scan->started_us = scan->told_us = now_us(sync);
+    scan->found = scan->replaced = 0;
+    snprintf(scan->cursor, sizeof(scan->cursor), "0");
+    status->scanned = status->expected = 0;
+    rep_sync_state(sync, scan->comparing ? REP_STATE_COMPARING : REP_STATE_LOADING);
+    if (accepted) {
+        sync->overdrawn = false;
+        log_notice("reputation", "accepted: whatever %s holds now will be applied", status->server);
+    }
+    rep_replica_restart(sync->options.replica);
+    scan->preparing = rep_replica_stale(sync->options.replica) > 0;
+    if (scan->preparing)
+        rep_sync_work(sync);
+    else
+        begin_reading(sync);
+}
+
+void rep_sync_scan_again(struct rep_sync *sync)
+{
+    if (sync->scan.running || sync->scan.applying)
+        sync->scan.again = true;
+    else if (!sync->scan.preparing)
+        rep_sync_scan_begin(sync, false);
 }
 
 static void complete(struct rep_sync *sync)
@@ -89,13 +98,14 @@ static void complete(struct rep_sync *sync)
     bool again = sync->scan.again;
     if (status->loaded && !status->from_saved)
         status->resyncs++;
+    rep_sync_settled(sync);
     status->loaded = true;
     status->from_saved = false;
     status->last_sync_wall_us = clock_wall_us();
-    status->hold[0] = status->error[0] = '\0';
+    status->error[0] = '\0';
     sync->attempt = 0;
     log_notice("reputation", "in step with %s: %" PRIu64 " entries, %.1f s", status->server,
-               entries_held(sync), (double)(now_us(sync) - sync->scan.started_us) / 1e6);
+               rep_sync_entries(sync), (double)(now_us(sync) - sync->scan.started_us) / 1e6);
     rep_sync_scan_abandon(sync);
     rep_sync_state(sync, REP_STATE_FOLLOWING);
     rt_timer_set(sync->options.wheel, &sync->rescan, now_us(sync),
@@ -104,48 +114,54 @@ static void complete(struct rep_sync *sync)
         rep_sync_scan_begin(sync, false);
 }
 
-/* Entries the scan did not see, without those that the journal will change. */
-static uint64_t removals(const struct rep_sync *sync)
-{
-    uint64_t stale = rep_replica_stale(sync->options.replica);
-    return stale > sync->scan.replaced ? stale - sync->scan.replaced : 0;
-}
-
-static void hold(struct rep_sync *sync, bool whole)
-{
-    struct rep_status *status = sync->options.status;
-    const struct scan *scan = &sync->scan;
-    uint64_t removed = whole ? removals(sync) : 0;
-    bool first = status->hold[0] == '\0';
-    snprintf(status->hold, sizeof(status->hold),
-             "%s differs from the %" PRIu64 " entries held: %s%" PRIu64 " new or changed, %" PRIu64
-             " gone, more than %u%%; the old ones stay until \"ringfence replica accept\"; "
-             "compared again every %d s",
-             status->server, entries_held(sync), whole ? "" : "at least ", scan->found, removed,
-             sync->options.settings->hold_percent, RECHECK_US / 1000000);
-    if (first)
-        log_warning("reputation", "%s", status->hold);
-    bool again = scan->again;
-    rep_sync_scan_abandon(sync);
-    rep_sync_state(sync, REP_STATE_HELD);
-    rt_timer_set(sync->options.wheel, &sync->recheck, now_us(sync), again ? 0 : RECHECK_US);
-}
-
-void rep_sync_work(struct rep_sync *sync)
+static bool apply_some(struct rep_sync *sync)
 {
     struct rep_key key;
     struct rep_entry entry;
-    bool remove, more = false;
+    bool remove;
     for (unsigned i = 0; i < JOURNAL_PER_TURN; i++) {
         if (!rep_journal_take(sync->journal, &key, &entry, &remove))
             break;
         if (rep_sync_put(sync, &key, remove ? NULL : &entry))
             sync->options.status->last_change_wall_us = clock_wall_us();
     }
-    if (rep_journal_count(sync->journal) > 0)
+    return rep_journal_count(sync->journal) > 0 ||
+           rep_replica_drop_stale(sync->options.replica, PARTITIONS_PER_TURN);
+}
+
+static void begin_applying(struct rep_sync *sync)
+{
+    sync->scan.running = sync->scan.closing = false;
+    sync->scan.applying = true;
+    rep_replica_restart(sync->options.replica);
+}
+
+/* What the scan did not see and what expires about now is gone from Redis because it expired: its
+ * clock and ours need not agree to the second. */
+static bool close_some(struct rep_sync *sync)
+{
+    uint64_t until_s = clock_wall_us() / 1000000 + SYNC_TTL_TOLERANCE_S;
+    return rep_replica_drop_stale_expiring(sync->options.replica, PARTITIONS_PER_TURN, until_s);
+}
+
+void rep_sync_work(struct rep_sync *sync)
+{
+    struct scan *scan = &sync->scan;
+    bool more = scan->preparing ? rep_replica_settle(sync->options.replica, PARTITIONS_PER_TURN)
+                : scan->closing ? close_some(sync)
+                                : apply_some(sync);
+    if (!more && scan->preparing) {
+        begin_reading(sync);
+        return;
+    }
+    if (!more && scan->closing) {
+        if (rep_sync_is_too_much(sync)) {
+            rep_sync_hold(sync, true);
+            return;
+        }
+        begin_applying(sync);
         more = true;
-    else
-        more = rep_replica_drop_stale(sync->options.replica, PARTITIONS_PER_TURN);
+    }
     if (more)
         rt_timer_set(sync->options.wheel, &sync->work, now_us(sync), 0);
     else
@@ -155,15 +171,15 @@ void rep_sync_work(struct rep_sync *sync)
 void rep_sync_scan_check(struct rep_sync *sync)
 {
     struct scan *scan = &sync->scan;
-    if (!scan->running || !scan->last || scan->asked || scan->reads > 0 ||
+    if (!scan->running || scan->closing || !scan->last || scan->asked || scan->reads > 0 ||
         scan->backlog.at < scan->backlog.length)
         return;
-    if (scan->comparing && !scan->accepted && scan->found + removals(sync) > scan->limit) {
-        hold(sync, true);
-        return;
+    if (scan->comparing && !scan->accepted && rep_sync_is_too_much(sync)) {
+        scan->closing = true;
+        rep_replica_restart(sync->options.replica);
+    } else {
+        begin_applying(sync);
     }
-    scan->running = false;
-    scan->applying = true;
     rep_sync_work(sync);
 }
 
@@ -218,6 +234,19 @@ static int take_page(struct rep_sync *sync, const struct rep_reply *reply)
     return 0;
 }
 
+static void tell_progress(struct rep_sync *sync)
+{
+    struct scan *scan = &sync->scan;
+    const struct rep_status *status = sync->options.status;
+    if (now_us(sync) - scan->told_us < PROGRESS_US)
+        return;
+    scan->told_us = now_us(sync);
+    double seconds = (double)(now_us(sync) - scan->started_us) / 1e6;
+    log_notice("reputation", "%s %s: %" PRIu64 " of about %" PRIu64 " keys, %.0f a second",
+               scan->comparing ? "comparing with" : "loading from", status->server, status->scanned,
+               status->expected, (double)status->scanned / seconds);
+}
+
 static void page_reply(void *argument, uint64_t tag, const struct rep_reply *reply)
 {
     struct rep_sync *sync = argument;
@@ -236,6 +265,7 @@ static void page_reply(void *argument, uint64_t tag, const struct rep_reply *rep
         rep_sync_fail(sync, "SCAN gave an unexpected reply");
         return;
     }
+    tell_progress(sync);
     rep_sync_pump(sync);
     rep_sync_scan_check(sync);
 }
@@ -288,9 +318,10 @@ void rep_sync_scan_apply(struct rep_sync *sync, const struct rep_key *key,
     struct rep_entry held;
     if (rep_replica_get(sync->options.replica, key, 0, &held))
         scan->replaced++;
-    scan->found++;
-    if (!scan->accepted && scan->found > scan->limit)
-        hold(sync, false);
+    if (rep_sync_matters(sync, key, entry))
+        scan->found++;
+    if (!scan->accepted && scan->found > rep_sync_left(sync))
+        rep_sync_hold(sync, false);
     else if (rep_journal_append(sync->journal, key, entry) != 0)
         rep_sync_fail(sync, "out of memory while comparing");
 }

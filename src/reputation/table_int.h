@@ -75,10 +75,14 @@ bool rep_table_touch(struct rep_table *table, uint64_t key, const struct rep_ent
 
 void rep_table_begin(struct rep_table *table);
 uint64_t rep_table_stale(const struct rep_table *table);
-/* [first, first + count) of rep_table_partitions(). */
+/* Below: of the partitions [first, first + count) of rep_table_partitions(). Settling brings stale
+ * entries to the current generation. until_s > 0: of the stale ones only those that expire by then.
+ */
 uint32_t rep_table_partitions(const struct rep_table *table);
 void rep_table_seed(const struct rep_table *table, uint64_t seed[2]);
-void rep_table_drop_stale(struct rep_table *table, uint32_t first, uint32_t count);
+void rep_table_settle(struct rep_table *table, uint32_t first, uint32_t count);
+void rep_table_drop_stale(struct rep_table *table, uint32_t first, uint32_t count,
+                          uint64_t until_s);
 uint64_t rep_table_sweep(struct rep_table *table, uint64_t now_s, uint32_t first, uint32_t count);
 
 typedef void rep_table_visit_fn(void *argument, uint64_t key, const struct rep_entry *entry);

@@ -372,6 +372,7 @@ static void make_current(struct rep_table *table, uint32_t partition, struct spa
     rep_word *line = line_at(table, span, position);
     word_store(line_slot(line, position->slot), slot->word[0] ^ 1);
     header_change(line, 0, 0);
+    table->seen++;
 }
 
 uint64_t rep_table_stale(const struct rep_table *table)
@@ -382,27 +383,35 @@ uint64_t rep_table_stale(const struct rep_table *table)
 void rep_table_begin(struct rep_table *table)
 {
     /* One bit tells two generations apart: what an abandoned resync left behind is brought to the
-     * current one first (0.1 s at ten million entries, on the service thread). */
-    if (rep_table_stale(table) > 0)
-        for (uint32_t i = 0; i < table->partitions; i++)
-            walk(table, i, make_current, NULL);
+     * current one first. */
+    rep_table_settle(table, 0, table->partitions);
     table->generation ^= 1;
     table->seen = 0;
+}
+
+void rep_table_settle(struct rep_table *table, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = first; i - first < count && i < table->partitions; i++)
+        if (rep_table_stale(table) > 0)
+            walk(table, i, make_current, NULL);
 }
 
 static void drop_if_stale(struct rep_table *table, uint32_t partition, struct span span,
                           const struct position *position, const struct rep_slot *slot,
                           void *argument)
 {
-    (void)argument;
-    if (rep_slot_generation(slot) != (table->generation & 1))
+    const uint32_t *last = argument;
+    uint32_t expiry = slot->word[0] >> 1;
+    if (rep_slot_generation(slot) != (table->generation & 1) &&
+        (last == NULL || (expiry != 0 && expiry <= *last)))
         take_out(table, partition, span, position, slot);
 }
 
-void rep_table_drop_stale(struct rep_table *table, uint32_t first, uint32_t count)
+void rep_table_drop_stale(struct rep_table *table, uint32_t first, uint32_t count, uint64_t until_s)
 {
-    for (uint32_t i = first; i < first + count && i < table->partitions; i++) {
-        walk(table, i, drop_if_stale, NULL);
+    uint32_t last = rep_slot_expiry(until_s);
+    for (uint32_t i = first; i - first < count && i < table->partitions; i++) {
+        walk(table, i, drop_if_stale, until_s > 0 ? &last : NULL);
         shrink(table, i);
     }
 }
@@ -427,7 +436,7 @@ static void drop_if_expired(struct rep_table *table, uint32_t partition, struct 
 uint64_t rep_table_sweep(struct rep_table *table, uint64_t now_s, uint32_t first, uint32_t count)
 {
     struct sweep sweep = {.expiry = rep_slot_expiry(now_s)};
-    for (uint32_t i = first; i < first + count && i < table->partitions; i++) {
+    for (uint32_t i = first; i - first < count && i < table->partitions; i++) {
         uint64_t before = sweep.removed;
         walk(table, i, drop_if_expired, &sweep);
         if (sweep.removed != before)
@@ -439,7 +448,7 @@ uint64_t rep_table_sweep(struct rep_table *table, uint64_t now_s, uint32_t first
 void rep_table_each(const struct rep_table *table, uint32_t first, uint32_t count,
                     rep_table_visit_fn *visit, void *argument)
 {
-    for (uint32_t i = first; i < first + count && i < table->partitions; i++) {
+    for (uint32_t i = first; i - first < count && i < table->partitions; i++) {
         struct span span = current_span(table, i);
         for (uint32_t j = 0; j < span.lines; j++) {
             rep_word *line = span_line(table, span, j);
