@@ -39,8 +39,8 @@ struct rep_settings {
     unsigned connect_timeout_ms; /* default 2000 */
     unsigned reply_timeout_ms;   /* silence after which a connection counts as dead; default 5000 */
     unsigned min_block_prefix;   /* digits; default 7 */
-    unsigned hold_percent;       /* a resync that changes more of the entries waits; default 20 */
-    uint64_t hold_minimum;       /* ... and at least so many; default 1000 */
+    unsigned hold_percent;       /* more changes within an hour wait for accept; default 20 */
+    uint64_t hold_minimum;       /* ... when they are at least so many; default 1000 */
     uint64_t capacity;           /* numbers; default 16 million */
     uint64_t rescan_interval_s;  /* a full comparison as often as this; default 6 h; 0: default */
     unsigned lookup_in_flight;   /* mode lookup: calls waiting per worker; default 1024 */
@@ -129,7 +129,7 @@ bool rep_store_loaded(const struct rep_store *store);
 /* Any thread but workers. */
 void rep_store_status(struct rep_store *store, struct rep_status *status);
 
-/* Lets a held sync go ahead. ERROR_NOT_FOUND when nothing is held. */
+/* Applies what is held: whatever Redis holds by now. ERROR_NOT_FOUND when nothing is held. */
 int rep_store_accept(struct rep_store *store) MUST_CHECK;
 
 /* memory: reads the CSV file again (on an error the old entries stay and `message` says where);

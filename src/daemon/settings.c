@@ -105,7 +105,7 @@ static const struct conf_row reputation_rows[] = {
      .fallback = "20%",
      .min = 1,
      .max = 100,
-     .help = "A resync that would change more of the entries waits for an operator."},
+     .help = "When more of the entries would change within an hour, that waits for an operator."},
     {.key = "capacity",
      .type = CONF_INTEGER,
      CONF_FIELD(struct daemon_reputation_settings, capacity),

@@ -90,10 +90,10 @@ static void overdraw(struct rep_sync *sync)
     struct rep_status *status = sync->options.status;
     sync->overdrawn = true;
     snprintf(status->hold, sizeof(status->hold),
-             "clients of %s changed more than %u%% of the %" PRIu64
-             " entries held within an hour; further changes wait for \"ringfence replica accept\"; "
+             "clients of %s changed %" PRIu64 " entries within an hour, more than %u%% of what was "
+             "held; further changes wait for \"ringfence replica accept\"; "
              "compared again every %d s",
-             status->server, sync->options.settings->hold_percent, rep_sync_entries(sync),
+             status->server, sync->budget.limit, sync->options.settings->hold_percent,
              RECHECK_US / 1000000);
     log_warning("reputation", "%s", status->hold);
     if (!sync->scan.running && !sync->scan.applying && !sync->scan.preparing &&

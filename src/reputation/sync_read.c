@@ -67,14 +67,17 @@ static void apply_change(struct rep_sync *sync, const struct rep_key *key,
                          const struct rep_entry *entry)
 {
     struct rep_status *status = sync->options.status;
-    if (rep_sync_may_change(sync, key, entry) && rep_sync_put(sync, key, entry)) {
+    bool may_change = rep_sync_may_change(sync, key, entry);
+    if (may_change && rep_sync_put(sync, key, entry)) {
         status->changes++;
         status->last_change_wall_us = clock_wall_us();
     }
-    /* The scan may have seen the key before this; it may also have been held meanwhile. */
     if (!sync->scan.comparing || (!sync->scan.running && !sync->scan.applying))
         return;
-    if (rep_journal_append(sync->journal, key, entry) != 0)
+    /* What is being applied was weighed without this change: the next comparison weighs it. */
+    if (sync->scan.applying && !may_change)
+        sync->scan.again = true;
+    else if (rep_journal_append(sync->journal, key, entry) != 0)
         rep_sync_fail(sync, "out of memory while comparing");
 }
 
