@@ -154,7 +154,7 @@ def restart(node):
 
 
 def measure(count, quick):
-    node = Node(processors=(0, 1), numbers_held=count).start()
+    node = Node(processors=(0, 1), numbers_held=count, store="redis").start()
     try:
         result = {"numbers": count, "prefixes": PREFIXES, "load": first_load(node)}
         result["changes"] = changes(node, 50 if quick else 500, 5 if quick else 25)
