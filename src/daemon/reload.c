@@ -245,6 +245,7 @@ static void build(void *argument)
 {
     struct daemon_reload_job *reload = argument;
     struct daemon_service *service = reload->service;
+    rt_thread_give_way();
     reload->error =
         daemon_snapshot_load(service->config_path, service->snapshot, service->shared.registry,
                              service->ledger, reload->report, &reload->snapshot);
