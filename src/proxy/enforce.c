@@ -244,6 +244,14 @@ static void fill_parties(struct stats_event *event, const struct proxy *proxy)
                      slice_of_text(facts->callee.iso));
 }
 
+/* outcome: of the rules, NULL when they did not run. */
+static uint8_t missing_of(const struct screen_verdict *verdict, const struct rule_outcome *outcome)
+{
+    bool patterns = outcome != NULL && outcome->regex_skipped > 0;
+    bool reputation = verdict->degraded && !verdict->reputation_known;
+    return (uint8_t)(reputation << STATS_MISSING_REPUTATION | patterns << STATS_MISSING_PATTERNS);
+}
+
 static void write_event(struct proxy *proxy, const struct proxy_request *request,
                         const struct screen_verdict *verdict, const struct proxy_trunk *to,
                         uint16_t status, uint32_t type)
@@ -262,6 +270,7 @@ static void write_event(struct proxy *proxy, const struct proxy_request *request
     event->reason = (uint8_t)proxy->parts.labels->authorities[verdict->authority];
     event->score = verdict->score;
     event->degraded = verdict->degraded;
+    event->missing = missing_of(verdict, verdict->rules_ran ? outcome : NULL);
     event->would_have = verdict->action == RULE_ALLOW;
     event->code = status;
     event->trunk_in = request->from->label_in;

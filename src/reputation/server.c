@@ -119,7 +119,7 @@ bool rep_is_address_pair(struct slice text)
     return parse_pair(text, &from, &to);
 }
 
-static void map_place(const struct rep_settings *settings, struct rep_place *place)
+void rep_place_map(const struct rep_settings *settings, struct rep_place *place)
 {
     for (size_t i = 0; i < settings->address_map.count; i++) {
         struct rep_place from, to;
@@ -136,7 +136,7 @@ int rep_server_resolve(const struct rep_settings *settings, const struct rep_pla
 {
     struct rep_place place = *announced;
     memset(addresses, 0, sizeof(*addresses));
-    map_place(settings, &place);
+    rep_place_map(settings, &place);
     if (place.port == 0)
         return resolve_unix(place.host, addresses, message, capacity);
 

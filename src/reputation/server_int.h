@@ -46,6 +46,9 @@ bool rep_place_equal(const struct rep_place *a, const struct rep_place *b);
 /* "unix:/run/redis.sock", "host:6379" or "[::1]:6379" */
 void rep_place_text(const struct rep_place *place, char *text, size_t capacity);
 
+/* Through the address map. */
+void rep_place_map(const struct rep_settings *settings, struct rep_place *place);
+
 /* "unix:/run/redis.sock", "host:6379", "master m of 3 sentinels", "cluster of ..." */
 void rep_server_text(const struct rep_settings *settings, char *text, size_t capacity);
 
