@@ -202,22 +202,33 @@ $(BUILD)/describe-rules: docs/describe_rules.c $$(call archives_upto,screening)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(LDLIBS)
 
-$(BUILD)/docs: $(BUILD)/describe $(BUILD)/describe-rules docs/configuration.head docs/features.head docs/man/ringfence.yaml.5.head docs/man/ringfence.yaml.5.tail
+$(BUILD)/describe-schema: docs/describe_schema.c $(BUILD)/obj/daemon/settings.o $$(ALL_ARCHIVES)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LDLIBS)
+
+$(BUILD)/docs: $(BUILD)/describe $(BUILD)/describe-rules $(BUILD)/describe-schema docs/configuration.head docs/features.head docs/man/ringfence.yaml.5.head docs/man/ringfence.yaml.5.tail
 	@mkdir -p $@
 	$(Q){ cat docs/configuration.head; $< markdown; } >$@/configuration.md
 	$(Q){ cat docs/features.head; $(BUILD)/describe-rules; } >$@/features.md
 	$(Q){ cat docs/man/ringfence.yaml.5.head; $< mdoc; cat docs/man/ringfence.yaml.5.tail; } >$@/ringfence.yaml.5
+	$(Q)$(BUILD)/describe-schema configuration >$@/ringfence.schema.json
+	$(Q)$(BUILD)/describe-schema rules >$@/rules.schema.json
+	$(Q)$(BUILD)/describe-schema tests >$@/tests.schema.json
 	@touch $@
 
+SCHEMAS := ringfence.schema.json rules.schema.json tests.schema.json
+
 .PHONY: docs lint-docs
-docs: $(BUILD)/docs ## write the references: docs/configuration.md, docs/features.md, man page
+docs: $(BUILD)/docs ## write the references: docs/configuration.md, docs/features.md, man page, conf/*.schema.json
 	cp $</configuration.md docs/configuration.md
 	cp $</features.md docs/features.md
 	cp $</ringfence.yaml.5 docs/man/ringfence.yaml.5
+	cp $(SCHEMAS:%=$</%) conf/
 
 lint-docs: $(BUILD)/docs
 	$(Q)diff -u docs/configuration.md $</configuration.md && diff -u docs/features.md $</features.md && \
-	    diff -u docs/man/ringfence.yaml.5 $</ringfence.yaml.5 || \
+	    diff -u docs/man/ringfence.yaml.5 $</ringfence.yaml.5 && \
+	    (for schema in $(SCHEMAS); do diff -u conf/$$schema $</$$schema || exit 1; done) || \
 	    { echo 'run "make docs"'; exit 1; }
 
 # ---- install and package -----------------------------------------------------------------------

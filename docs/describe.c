@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/describe.h"
 #include "daemon/settings.h"
 
 int main(int count, char **arguments)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/schema.h"
+#include "config/describe.h"
 #include "rules/schema.h"
 #include "screening/feature.h"
 

@@ -17,6 +17,14 @@ enum cli_option_kind {
     CLI_OPTION_TEXT,     /* const char * into argv */
     CLI_OPTION_INTEGER,  /* int64_t, min..max */
     CLI_OPTION_DURATION, /* uint64_t microseconds, min..max */
+    CLI_OPTION_LIST,     /* struct cli_option_list: may be given several times */
+};
+
+enum { CLI_OPTION_LIST_MAX = 32 };
+
+struct cli_option_list {
+    const char *values[CLI_OPTION_LIST_MAX]; /* into argv */
+    size_t count;
 };
 
 struct cli_option {
@@ -27,7 +35,7 @@ struct cli_option {
     int64_t min, max;
     const char *value;   /* what the value is called: "FILE"; NULL for flags */
     const char *choices; /* "a|b|c": only these; NULL: any */
-    const char *help;
+    const char *help;    /* NULL: another spelling of the option above, not shown */
 };
 
 struct cli_option_set {

@@ -19,7 +19,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -90,6 +89,16 @@ struct conf_load {
     bool failed;                    /* private: an error was reported */
 };
 
+/* What a format's values look like. Values are scalars by name, sections are of row.section. */
+enum conf_shape {
+    CONF_SHAPE_SCALAR,
+    CONF_SHAPE_LIST,
+    CONF_SHAPE_SCALAR_OR_LIST,
+    CONF_SHAPE_VALUES,
+    CONF_SHAPE_SECTIONS,
+    CONF_SHAPE_SCALAR_OR_SECTION
+};
+
 /* A type that a folder adds. */
 struct conf_format {
     const char *name;    /* for documentation: "address" */
@@ -100,8 +109,10 @@ struct conf_format {
     int (*parse)(struct conf_load *load, const struct conf_row *row, const struct conf_node *node,
                  void *field);
 
-    /* For rows that need a restart. */
-    bool (*equal)(const void *a, const void *b);
+    bool (*equal)(const void *a, const void *b); /* for rows that need a restart */
+    enum conf_shape shape;
+    const char *pattern;    /* of each scalar, as ECMAScript has it; NULL: any */
+    const char *definition; /* of the values, in what config/json_schema.h gets; NULL: none */
 };
 
 struct conf_choice {
@@ -126,7 +137,7 @@ struct conf_row {
     const char *fallback;               /* default as one would write it; lists: with commas */
     const char *unit;                   /* of an integer, for documentation: "calls per second" */
     const struct conf_choice *choices;  /* ends with a row without name */
-    const struct conf_section *section; /* of CONF_SECTION and CONF_SECTION_LIST */
+    const struct conf_section *section; /* nested; of CONF_CUSTOM as its format's shape says */
     const struct conf_format *format;   /* of CONF_CUSTOM */
     int64_t argument;                   /* for the format */
     const char *help;                   /* sentences; what it does and when to change it */
@@ -161,8 +172,7 @@ void conf_load_error(struct conf_load *load, const struct conf_node *node, const
 void conf_load_warning(struct conf_load *load, const struct conf_node *node, const char *format,
                        ...) __attribute__((format(printf, 3, 4)));
 
-/* conf_quote() of a scalar's text, "(hidden)" for a row flagged CONF_SECRET. Returns quote->text.
- */
+/* conf_quote() of a scalar's text, "(hidden)" for a row flagged CONF_SECRET. Its quote->text. */
 const char *conf_load_quote(const struct conf_load *load, const struct conf_node *node,
                             struct conf_quote *quote);
 
@@ -180,16 +190,6 @@ int conf_load_items(struct conf_load *load, const struct conf_row *row,
 size_t conf_section_differs(const struct conf_section *section, const void *old_object,
                             const void *new_object, void (*visit)(const char *path, void *argument),
                             void *argument);
-
-enum conf_reference {
-    CONF_REFERENCE_YAML,     /* a sample file: every key with its default, commented out */
-    CONF_REFERENCE_MARKDOWN, /* docs/configuration.md */
-    CONF_REFERENCE_MDOC,     /* the list of a man page */
-};
-
-/* Writes the reference of a section and those nested in it. */
-void conf_section_describe(const struct conf_section *section, enum conf_reference style,
-                           FILE *stream);
 
 /*
  * Tells whether a table of rows is sound: sizes, defaults that parse and lie in range, identities,

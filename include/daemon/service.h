@@ -24,13 +24,13 @@ enum daemon_exit {
  * reload.
  */
 int daemon_service_create(const char *config_path, struct stats_registry *registry,
-                          struct daemon_snapshot *snapshot,
+                          struct screen_ledger *ledger, struct daemon_snapshot *snapshot,
                           struct daemon_service **service) MUST_CHECK;
 
 /* Serves until SIGTERM, SIGINT or a failure of the loop; then drains. */
 int daemon_service_run(struct daemon_service *service) MUST_CHECK;
 
-/* Stops all threads and frees everything, the registry excepted. NULL is allowed. */
+/* Stops all threads and frees everything, registry and ledger excepted. NULL is allowed. */
 void daemon_service_destroy(struct daemon_service *service);
 
 #endif

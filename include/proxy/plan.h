@@ -20,6 +20,7 @@ struct proxy_trunk {
     uint32_t label_out;
     uint32_t label_blocked;
     uint32_t label_answered;
+    uint32_t label_over_budget;
     bool open_targets;
     int16_t listener_v4; /* that requests to this trunk leave from; -1: none */
     int16_t listener_v6;
@@ -37,12 +38,13 @@ struct proxy_plan;
 
 /*
  * Settings are borrowed. Listener indices are those of the group that was made of the same `listen`
- * entries. Problems that concern several sections (unknown trunk of a route, a source in two
- * trunks, no listen address in a trunk's network) go to the report: ERROR_CONFIG.
+ * entries. ledger: of the trunks' budgets; NULL: they have none (a check only). Problems that
+ * concern several sections (unknown trunk of a route, a source in two trunks, no listen address in
+ * a trunk's network) go to the report: ERROR_CONFIG.
  */
 int proxy_plan_create(const struct proxy_settings *settings, const struct rule_set *rules,
-                      struct stats_registry *registry, struct conf_report *report,
-                      struct proxy_plan **plan) MUST_CHECK;
+                      struct stats_registry *registry, struct screen_ledger *ledger,
+                      struct conf_report *report, struct proxy_plan **plan) MUST_CHECK;
 
 size_t proxy_plan_trunk_count(const struct proxy_plan *plan);
 const struct proxy_trunk *proxy_plan_trunk(const struct proxy_plan *plan, size_t index);

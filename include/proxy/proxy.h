@@ -16,6 +16,7 @@
 #include "runtime/wheel.h"
 #include "screening/engine.h"
 #include "screening/limiter.h"
+#include "screening/recent.h"
 #include "stats/event.h"
 #include "transaction/transaction.h"
 
@@ -36,7 +37,8 @@ struct proxy_labels {
 
 void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *registry);
 
-/* Everything is borrowed and outlives the proxy. lookup, limiter and events may be NULL. */
+/* Everything is borrowed and outlives the proxy. lookup, limiter, recent and events
+ * may be NULL. */
 struct proxy_parts {
     size_t worker;
     const struct ident_marks *marks;
@@ -50,6 +52,7 @@ struct proxy_parts {
     struct screen_engine *screening;
     struct screen_limiter *limiter;
     struct rep_lookup *lookup;
+    struct screen_recent *recent; /* keeps what is judged */
     struct stats_shard *stats;
     struct stats_event_queue *events;
 };
@@ -69,6 +72,9 @@ void proxy_set_wall_offset(struct proxy *proxy, int64_t offset_us);
 void proxy_drain(struct proxy *proxy);
 
 void proxy_receive(struct proxy *proxy, const struct tp_packet *packet);
+
+/* The keyed hash by which roll-outs and `explain` know a call. */
+uint64_t proxy_call_hash(const struct ident_marks *marks, struct slice call_id);
 
 /* Calls waiting for a pending input. */
 uint32_t proxy_parked(const struct proxy *proxy);

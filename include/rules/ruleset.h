@@ -63,6 +63,9 @@ struct rule_info {
     const struct rule_action *action; /* NULL unless the rule itself demands one */
     struct rule_place place;          /* of its id */
     uint32_t test_count;
+    /* A hash over what its own entry says, without title, owner, ticket and tests: another value
+     * means that the rule was changed. What it names (conditions, lists) is no part of it. */
+    uint64_t written;
 };
 
 /* How many of a trunk's calls lists and reputation may block. */
@@ -157,7 +160,7 @@ struct rule_test_result {
 int rule_set_run_tests(const struct rule_set *set, rule_derive_fn *derive, void *context,
                        struct conf_report *report, struct rule_test_result *result) MUST_CHECK;
 
-/* Warns of rules that have expired at this wall time. */
+/* Warns of rules and list entries that have expired at this wall time. */
 void rule_set_review(const struct rule_set *set, uint64_t wall_us, struct conf_report *report);
 
 const char *rule_mode_name(enum rule_mode mode);

@@ -17,5 +17,6 @@ extern const struct conf_section rule_budget_section; /* each item of budgets: *
 extern const struct conf_section rule_action_section; /* action: of a rule */
 extern const struct conf_section rule_test_section;   /* each item of tests: of a rule */
 extern const struct conf_section rule_step_section;   /* each item of policy: */
+extern const struct conf_section rule_suite_section;  /* a file of tests */
 
 #endif

@@ -64,6 +64,8 @@ struct rule_value {
 
 /* "flag", "integer", ... */
 const char *rule_type_name(enum rule_type type);
+/* "a whole number", ... */
+const char *rule_type_description(enum rule_type type);
 
 static inline struct rule_value rule_unknown(enum rule_type type)
 {

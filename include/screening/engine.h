@@ -15,6 +15,7 @@
 #include "reputation/entry.h"
 #include "reputation/store.h"
 #include "rules/evaluate.h"
+#include "rules/part.h"
 #include "screening/feature.h"
 #include "screening/policy.h"
 
@@ -44,16 +45,37 @@ enum screen_reputation {
     SCREEN_REPUTATION_MISSING, /* it could not be had in time: the verdict is degraded */
 };
 
+/* A feature that is something else than the call says; of an unknown value, not known. */
+struct screen_override {
+    enum screen_feature feature;
+    struct rule_value value;
+};
+
+/*
+ * What `explain` asks on trial. Overrides also count in the order of authority: those of
+ * reputation.list and reputation.score, and caller.protected and callee.protected. Everything is
+ * borrowed.
+ */
+struct screen_what_if {
+    const struct rule_set *rules; /* instead of the policy's; numbered alike. NULL: the policy's */
+    const struct screen_override *overrides;
+    size_t override_count;
+    bool diverting_unlisted; /* no list names the number that forwarded the call */
+};
+
 struct screen_input {
     const struct smsg *message;
     const struct screen_trunk *trunk;
     uint64_t wall_us;
     enum screen_reputation reputation;
     struct rep_finding finding;
-    const struct rule_address *source; /* that the request came from; NULL: hypothetical */
-    uint64_t call_hash;                /* keyed hash of the Call-ID, for roll-outs */
-    bool hurried;                      /* calls queue up: what costs most is left unknown */
-    const struct rule_trace *trace;    /* for explain; else NULL */
+    const struct rule_address *source;    /* that the request came from; NULL: hypothetical */
+    uint64_t call_hash;                   /* keyed hash of the Call-ID, for roll-outs */
+    bool hurried;                         /* calls queue up: what costs most is left unknown */
+    const struct rule_trace *trace;       /* for explain; else NULL */
+    struct rep_finding diverting;         /* the same as `finding`, of the number that forwarded */
+    const struct screen_what_if *what_if; /* for explain; else NULL */
+    bool charged;                         /* blocks count against budgets; false: hypothetical */
 };
 
 /* What was read off the message. */
@@ -70,6 +92,25 @@ struct screen_facts {
     const struct num_protected_line *callee_line;
 };
 
+/*
+ * Somebody has to be told: the rule dropped itself to shadow, or the trunk's lists block no more in
+ * this period. Texts belong to the policy.
+ */
+struct screen_alert {
+    enum screen_budget_kind kind;
+    uint32_t rule; /* SCREEN_BUDGET_RULE */
+    const struct rule_budget *limit;
+};
+
+/* What a call would get if rules in shadow (for whatever reason) were enforced, and lists blocked
+ * beyond the budget of its trunk. */
+struct screen_alternative {
+    bool differs; /* another action than the verdict's; else the others mean nothing */
+    enum rule_action_kind action;
+    enum rule_profile profile; /* block */
+    uint8_t score;
+};
+
 struct screen_verdict {
     enum rule_action_kind action;
     enum screen_authority authority;
@@ -84,6 +125,9 @@ struct screen_verdict {
     bool reputation_known;
     struct rep_finding finding; /* of the caller */
     bool rules_ran;
+    bool over_budget; /* a list would have blocked it, but for the budget of its trunk */
+    struct screen_alternative would_get;
+    uint32_t alert_count; /* screen_engine_alerts() */
     uint32_t screening_ns;
 };
 
@@ -104,10 +148,18 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
 const struct screen_facts *screen_engine_facts(const struct screen_engine *engine);
 const struct rule_outcome *screen_engine_outcome(const struct screen_engine *engine);
 const struct smsg_decoded *screen_engine_decoded(const struct screen_engine *engine);
+const struct screen_alert *screen_engine_alerts(const struct screen_engine *engine);
+/* Measures rules that the latest judged call ran; see rule_set_measure(). Goes on with others the
+ * next time; a hurried call is not measured. */
+void screen_engine_measure(struct screen_engine *engine, const struct rule_meter *meter);
 /* How a scorecard came to its points in the latest judged call; see rule_set_card_parts(). */
 void screen_engine_card_parts(struct screen_engine *engine, size_t rule,
                               void (*visit)(void *context, const struct rule_card_part *part),
                               void *context);
+/* Of the number that forwarded the latest judged call. */
+const struct rep_finding *screen_engine_diverting(const struct screen_engine *engine);
+/* Fills in the results of a rule's parts (rules/part.h) for the latest judged call. */
+void screen_engine_run_parts(struct screen_engine *engine, struct rule_part *root);
 /* The value of a feature of the latest judged call. */
 const struct rule_value *screen_engine_feature(struct screen_engine *engine,
                                                enum screen_feature feature);

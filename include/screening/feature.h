@@ -48,6 +48,11 @@
     X(CALLER_IDENTITY_MISMATCH, "caller.identity_mismatch", RULE_FLAG,                             \
       "From and P-Asserted-Identity give different valid numbers", "",                             \
       "either is missing or does not normalise", "caller.identity_mismatch", NULL)                 \
+    X(CALLER_DIGITS_APART, "caller.digits_apart", RULE_INTEGER,                                    \
+      "of the caller's and the called number, equally long and of one country: how many digits "   \
+      "from the first that differs to the end; 0: they are the same",                              \
+      "digits", "either is not valid, or they differ in country or length",                        \
+      "caller.digits_apart <= 4", NULL)                                                            \
     X(CALLEE_NUMBER, "callee.number", RULE_NUMBER, "the called number (Request-URI)", "",          \
       "it does not normalise", "callee.number starts_with \"+86\"", NULL)                          \
     X(CALLEE_RAW, "callee.raw", RULE_TEXT, "the called number as it was written", "", "never",     \

@@ -5,6 +5,7 @@
 #ifndef RINGFENCE_SCREENING_POLICY_H
 #define RINGFENCE_SCREENING_POLICY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 #include "number/protected.h"
 #include "number/trie.h"
 #include "rules/ruleset.h"
+#include "screening/budget.h"
 #include "stats/counters.h"
 
 /* X(identifier, word) */
@@ -38,14 +40,17 @@ struct screen_trunk {
     bool trusted;
     struct num_profile profile;
     const struct num_trie *originates; /* digits of its own numbers, without '+'; NULL: none */
+    struct screen_budget *blocks;      /* of what lists and reputation block; NULL: no limit */
 };
 
 /* The `screening` section of the configuration. */
 struct screen_settings {
     uint64_t deadline_us;  /* for pending inputs */
     uint32_t parked_limit; /* per worker */
-    int on_unknown;        /* enum rule_action_kind: allow, tag or block */
-    int block_with;        /* enum rule_profile: for entries of the block list */
+    uint64_t explain_keep_us;
+    uint32_t explain_calls; /* per worker; 0: none are kept */
+    int on_unknown;         /* enum rule_action_kind: allow, tag or block */
+    int block_with;         /* enum rule_profile: for entries of the block list */
     struct slice score_header;
     struct slice reason_header;
     struct slice type_header;
@@ -67,20 +72,57 @@ struct screen_policy;
 
 /*
  * Takes the rule set over (also on failure it stays the caller's until success). Settings are
- * borrowed: they live in the snapshot that owns the policy. ERROR_CONFIG is reported.
+ * borrowed: they live in the snapshot that owns the policy. ERROR_CONFIG is reported. registry and
+ * ledger may be NULL (a check only): nothing is labelled, and rules have no budgets.
  */
 int screen_policy_create(const struct screen_settings *settings, struct rule_set *rules,
-                         struct stats_registry *registry, struct conf_report *report,
-                         struct screen_policy **policy) MUST_CHECK;
+                         struct stats_registry *registry, struct screen_ledger *ledger,
+                         struct conf_report *report, struct screen_policy **policy) MUST_CHECK;
 
 const struct rule_set *screen_policy_rules(const struct screen_policy *policy);
 const struct screen_settings *screen_policy_settings(const struct screen_policy *policy);
 const struct num_protected *screen_policy_protected(const struct screen_policy *policy);
 
-/* Labels of a rule in the stats families. */
-uint32_t screen_policy_rule_label(const struct screen_policy *policy, uint32_t rule, bool shadow);
+/* Labels of a rule, each of the family of that name; 0: there was no room for one. */
+struct screen_rule_labels {
+    uint32_t rules;
+    uint32_t rules_shadow;
+    uint32_t rules_cost;
+    uint32_t rules_measured;
+};
+
+const struct screen_rule_labels *screen_policy_rule_labels(const struct screen_policy *policy,
+                                                           uint32_t rule);
 /* Label of a rule's scam type; 0 when it has none. */
 uint32_t screen_policy_type_label(const struct screen_policy *policy, uint32_t rule);
+
+/* NULL: no limit. */
+struct screen_budget *screen_policy_budget(const struct screen_policy *policy, uint32_t rule);
+/* For rule_inputs: a flag for each rule. NULL: no rule has a budget. */
+const atomic_uchar *screen_policy_demoted(const struct screen_policy *policy);
+/* A rule that has a budget. Any thread; the policy itself stays as it is. */
+void screen_policy_demote(const struct screen_policy *policy, uint32_t rule);
+void screen_policy_rearm(const struct screen_policy *policy, uint32_t rule);
+
+/* X(identifier, word): what a rule does at a time. */
+#define SCREEN_RULE_STATE_TABLE(X) \
+    X(ENFORCED, "enforce")         \
+    X(SHADOW, "shadow")            \
+    X(OFF, "off")                  \
+    X(DEMOTED, "demoted")          \
+    X(EXPIRED, "expired")          \
+    X(NOT_STARTED, "not started")
+
+enum screen_rule_state {
+#define SCREEN_RULE_STATE_ROW(identifier, word) SCREEN_RULE_##identifier,
+    SCREEN_RULE_STATE_TABLE(SCREEN_RULE_STATE_ROW)
+#undef SCREEN_RULE_STATE_ROW
+        SCREEN_RULE_STATE_COUNT
+};
+
+enum screen_rule_state screen_policy_rule_state(const struct screen_policy *policy, uint32_t rule,
+                                                uint64_t wall_us);
+const char *screen_rule_state_text(enum screen_rule_state state);
 
 /* For rule tests: what follows from given numbers (country, kind, valid). context: a
  * struct screen_derivation. */

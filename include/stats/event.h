@@ -46,8 +46,11 @@ struct stats_event {
     uint8_t score;
     bool degraded;
     uint8_t missing; /* bits by enum stats_missing */
-    bool would_have; /* shadow or tap: no call was changed */
-    uint16_t code;   /* final response given, 0 when the call went on */
+    bool would_have;      /* shadow or tap: no call was changed */
+    uint8_t would_action; /* label of STATS_FAMILY_VERDICTS: what else it would have got; 0: none */
+    uint8_t would_score;
+    uint16_t would_code; /* of a call that would have been blocked */
+    uint16_t code;       /* final response given, 0 when the call went on */
     uint16_t rule_count;
     uint32_t trunk_in; /* labels of STATS_FAMILY_TRUNK_CALLS_IN / OUT */
     uint32_t trunk_out;
@@ -63,7 +66,7 @@ struct stats_event {
     char diverting[24];
     char caller_country[4];
     char callee_country[4];
-    char alert[96]; /* STATS_EVENT_ALERT: the text */
+    char alert[160]; /* STATS_EVENT_ALERT: the text */
 };
 
 /* One per worker: the ring into the sink thread. Producer: that worker. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "cli_int.h"
 #include "control/json.h"
 #include "daemon/check.h"
@@ -38,7 +40,72 @@ void cli_print_summary(const struct cli_output *output, const char *file,
 
 /* ---- check -------------------------------------------------------------------------------- */
 
-static void print_json(const struct cli *cli, const struct conf_report *report)
+struct check_options {
+    bool strict;
+};
+
+const struct cli_option cli_check_options[] = {
+    {.name = "strict",
+     .kind = CLI_OPTION_FLAG,
+     .offset = offsetof(struct check_options, strict),
+     .help = "warnings give status 1 too"},
+    {.name = NULL},
+};
+
+/* What is to be checked, by kind; the paths are the arguments'. */
+struct check_files {
+    struct daemon_check_request request;
+    const char **paths; /* those of rules, then those of tests */
+};
+
+/* False after a complaint. */
+static bool sort_files(const struct cli *cli, char *const *arguments, size_t count,
+                       struct check_files *files)
+{
+    struct daemon_check_request *request = &files->request;
+    files->paths = calloc(2 * count + 1, sizeof(*files->paths));
+    if (files->paths == NULL) {
+        cli_complain(cli, "out of memory");
+        return false;
+    }
+    const char **rules = files->paths;
+    const char **tests = files->paths + count;
+    bool second = false;
+    for (size_t i = 0; i < count; i++) {
+        enum daemon_file kind = daemon_file_kind(arguments[i]);
+        if (kind == DAEMON_FILE_RULES)
+            rules[request->rule_count++] = arguments[i];
+        else if (kind == DAEMON_FILE_TESTS)
+            tests[request->test_count++] = arguments[i];
+        else if (request->configuration == NULL)
+            request->configuration = arguments[i];
+        else
+            second = true;
+    }
+    request->rules = rules;
+    request->tests = tests;
+    if (second || (request->configuration != NULL && request->rule_count > 0)) {
+        cli_complain(cli, "one configuration, or rule files by themselves; a configuration names "
+                          "its rule files itself");
+        free(files->paths);
+        return false;
+    }
+    if (request->configuration == NULL && request->rule_count == 0)
+        request->configuration = cli->config;
+    return true;
+}
+
+static void name_files(const struct check_files *files, char *const *arguments, size_t count,
+                       char *text, size_t capacity)
+{
+    if (count > 1)
+        snprintf(text, capacity, "%zu files", count);
+    else
+        snprintf(text, capacity, "%s", count == 1 ? arguments[0] : files->request.configuration);
+}
+
+static void print_json(const struct cli *cli, const struct conf_report *report,
+                       const struct daemon_check_result *result)
 {
     char *memory = malloc(REPORT_BYTES);
     if (memory == NULL) {
@@ -47,34 +114,54 @@ static void print_json(const struct cli *cli, const struct conf_report *report)
     }
     struct buffer buffer = buffer_over(memory, REPORT_BYTES);
     conf_report_json(report, &buffer);
-    fprintf(cli->out.stream, "%.*s\n", SLICE_ARGS(buffer_slice(&buffer)));
+    fprintf(cli->out.stream, "{\"rules\":%zu,\"tests_passed\":%zu,\"tests_failed\":%zu,%.*s\n",
+            result->rules, result->tests_passed, result->tests_failed,
+            SLICE_ARGS(slice_from(buffer_slice(&buffer), 1)));
     free(memory);
+}
+
+static int show_result(struct cli *cli, const struct conf_report *report, int error,
+                       const struct daemon_check_result *result, const char *name)
+{
+    char note[128] = "";
+    if (cli->json) {
+        print_json(cli, report, result);
+    } else {
+        if (error == 0 || result->rules > 0)
+            snprintf(note, sizeof(note), " (%zu rule%s; tests: %zu passed, %zu failed)",
+                     result->rules, plural(result->rules), result->tests_passed,
+                     result->tests_failed);
+        conf_report_print(report, cli->out.stream, cli->out.colour);
+        cli_print_summary(&cli->out, name, report, note);
+    }
+    if (error != 0 && conf_report_count(report, CONF_ERROR) == 0)
+        cli_complain(cli, "%s: %s", name, error_text(error));
+    return error == 0 ? CLI_EXIT_OK : CLI_EXIT_NO;
 }
 
 int cli_run_check(struct cli *cli, char **arguments, size_t count)
 {
-    const char *path = count > 0 ? arguments[0] : cli->config;
-    struct conf_report *report;
+    struct check_options options = {false};
+    struct check_files files = {.request = {.wall_us = clock_wall_us()}};
     struct daemon_check_result result = {0};
-    char note[128] = "";
+    struct conf_report *report;
+    char name[PATH_MAX];
+    if (!cli_take_options(cli, cli_check_options, &options, arguments, &count) ||
+        !sort_files(cli, arguments, count, &files))
+        return CLI_EXIT_USAGE;
     if (conf_report_create(&report) != 0) {
         cli_complain(cli, "out of memory");
+        free(files.paths);
         return CLI_EXIT_NO;
     }
-    int error = daemon_check(path, report, &result);
-    if (error == 0 || result.rules > 0)
-        snprintf(note, sizeof(note), " (%zu rule%s; tests: %zu passed, %zu failed)", result.rules,
-                 plural(result.rules), result.tests_passed, result.tests_failed);
-    if (cli->json) {
-        print_json(cli, report);
-    } else {
-        conf_report_print(report, cli->out.stream, cli->out.colour);
-        cli_print_summary(&cli->out, path, report, note);
-    }
-    if (error != 0 && conf_report_count(report, CONF_ERROR) == 0)
-        cli_complain(cli, "%s: %s", path, error_text(error));
+    int error = daemon_check(&files.request, report, &result);
+    name_files(&files, arguments, count, name, sizeof(name));
+    int status = show_result(cli, report, error, &result, name);
+    if (options.strict && conf_report_count(report, CONF_WARNING) > 0)
+        status = CLI_EXIT_NO;
     conf_report_destroy(report);
-    return error == 0 ? CLI_EXIT_OK : CLI_EXIT_NO;
+    free(files.paths);
+    return status;
 }
 
 /* ---- reload ------------------------------------------------------------------------------- */

@@ -12,10 +12,13 @@
 struct json_object;
 
 int cli_run_check(struct cli *cli, char **arguments, size_t count);
+int cli_run_features(struct cli *cli, char **arguments, size_t count);
 int cli_run_reload(struct cli *cli, char **arguments, size_t count);
 int cli_run_status(struct cli *cli, char **arguments, size_t count);
 int cli_run_stats(struct cli *cli, char **arguments, size_t count);
 int cli_run_explain(struct cli *cli, char **arguments, size_t count);
+int cli_run_rules(struct cli *cli, char **arguments, size_t count);
+int cli_run_rules_rearm(struct cli *cli, char **arguments, size_t count);
 int cli_run_number_get(struct cli *cli, char **arguments, size_t count);
 int cli_run_number_set(struct cli *cli, char **arguments, size_t count);
 int cli_run_number_del(struct cli *cli, char **arguments, size_t count);
@@ -24,8 +27,11 @@ int cli_run_replica_accept(struct cli *cli, char **arguments, size_t count);
 int cli_run_version(struct cli *cli, char **arguments, size_t count);
 int cli_run_help(struct cli *cli, char **arguments, size_t count);
 
+extern const struct cli_option cli_check_options[];
+extern const struct cli_option cli_features_options[];
 extern const struct cli_option cli_stats_options[];
 extern const struct cli_option cli_explain_options[];
+extern const struct cli_option cli_rules_options[];
 extern const struct cli_option cli_number_options[]; /* of get and del */
 extern const struct cli_option cli_number_set_options[];
 extern const struct cli_option cli_number_import_options[];

@@ -3,6 +3,8 @@
 
 #include "cli_int.h"
 
+enum { FILES_MAX = 10000 };
+
 const struct cli_option cli_global_options[] = {
     {.name = "config",
      .letter = 'c',
@@ -25,6 +27,11 @@ const struct cli_option cli_global_options[] = {
      .value = "WHEN",
      .choices = "auto|always|never",
      .help = "auto (default: on a terminal, unless NO_COLOR is set), always or never"},
+    {.name = "colour",
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct cli, colour),
+     .value = "WHEN",
+     .choices = "auto|always|never"},
     {.name = "help",
      .letter = 'h',
      .kind = CLI_OPTION_FLAG,
@@ -34,12 +41,21 @@ const struct cli_option cli_global_options[] = {
 };
 
 const struct cli_command cli_commands[] = {
-    {"check", "[FILE]", 0, 1, "check a configuration and its rule files", CTL_READ, NULL,
-     cli_run_check,
-     "Loads the configuration (FILE, or what --config says) with all rule files and lists exactly\n"
-     "as the daemon does, and runs the tests that stand in the rules. Every problem is shown with\n"
-     "file, line and column. Nothing is changed, and no daemon is needed. Status 1: the daemon\n"
-     "would not start with it.\n"},
+    {"check", "[FILE...]", 0, FILES_MAX, "check a configuration, rules and their tests", CTL_READ,
+     cli_check_options, cli_run_check,
+     "FILE is a configuration, which is loaded with all its rule files and lists exactly as the\n"
+     "daemon does; or rule files by themselves; and files of tests for whole calls (tests:).\n"
+     "Without a configuration or rule file among them, the one that --config says is taken. The\n"
+     "tests that stand in the rules and in the files are run.\n"
+     "\n"
+     "Every problem is shown with file, line and column. Nothing is changed, and no daemon is\n"
+     "needed. Status 0: good, though there may be warnings; 1: the daemon would not start with\n"
+     "it, a test fails, or --strict and there is a warning.\n"},
+    {"features", "[NAME]", 0, 1, "list what conditions may ask about a call", CTL_READ,
+     cli_features_options, cli_run_features,
+     "NAME is a feature (caller.number) or what several begin with (caller). For each: its type\n"
+     "with the unit or the choices, its meaning, when it is unknown, and an example as it is\n"
+     "written in a condition. Status 1: there is none of that name.\n"},
     {"reload", "", 0, 0, "make the daemon read configuration, rules and lists again", CTL_CHANGE,
      NULL, cli_run_reload,
      "Either everything takes effect or nothing: with an error the daemon keeps what it has, the\n"
@@ -50,11 +66,36 @@ const struct cli_command cli_commands[] = {
      "One row per interval: what was counted since the row before. tx and held are what is there\n"
      "now; p50 and p99 are microseconds of screening. With --json, the lines of the stats socket\n"
      "as they come (docs/stats.md).\n"},
-    {"explain", "", 0, 0, "show what a call would get, and why", CTL_READ, cli_explain_options,
-     cli_run_explain,
-     "Asks the running daemon to judge a call that does not exist: the rules that fire with their\n"
-     "points, what is unknown, the verdict, and every feature that rules may ask for. Nothing is\n"
-     "counted, and no call is placed. Without --trunk the first configured trunk is taken.\n"},
+    {"explain", "[CALL-ID]", 0, 1, "show what a call got, or would get, and why", CTL_READ,
+     cli_explain_options, cli_run_explain,
+     "With a CALL-ID: a call that was screened lately, with what was known of it then and the "
+     "rules\n"
+     "of now, and where these differ from what it got. Calls are kept for screening.explain_keep,\n"
+     "as long as there is room (screening.explain_calls).\n"
+     "\n"
+     "With --event: a recorded line of the stats socket. What an event does not have is unknown.\n"
+     "\n"
+     "With --caller and --callee: a call that does not exist. Without --trunk the first "
+     "configured\n"
+     "trunk is taken.\n"
+     "\n"
+     "Shown are the verdict and who decided, the rules that fired with their points, those that\n"
+     "came near or cannot be decided, each with the parts of its condition, the smallest changes\n"
+     "that would turn the verdict, and every feature. Nothing is counted, no call is placed.\n"},
+    {"rules", "", 0, 0, "list the live rules with hits, cost and budgets", CTL_READ,
+     cli_rules_options, cli_run_rules,
+     "One row a rule: what it does now (demoted: its budget put it in shadow), its points or\n"
+     "action, the calls that it fired on since the start, enforced and in shadow, when it did "
+     "last,\n"
+     "the time that one evaluation takes, and the calls that it has blocked of its budget in this\n"
+     "period. Cost is measured on one call in 1024 and is not known before. With --json, a line "
+     "for\n"
+     "each rule in the order of the files.\n"},
+    {"rules rearm", "ID", 1, 1, "enforce a rule again that its budget has demoted", CTL_CHANGE,
+     NULL, cli_run_rules_rearm,
+     "The rule acts on the next call, with a new budget. Status 1: it is not demoted. A reload "
+     "does\n"
+     "the same for each rule whose entry in its file was changed.\n"},
     {"number get", "NUMBER", 1, 1, "show what is known about a number", CTL_READ,
      cli_number_options, cli_run_number_get,
      "NUMBER is +8613800138000, a prefix such as 86138*, or raw:TEXT for what is no number.\n"
@@ -105,10 +146,15 @@ static size_t match_words(const char *name, char *const *arguments, size_t count
 
 const struct cli_command *cli_find_command(char *const *arguments, size_t count, size_t *used)
 {
+    const struct cli_command *found = NULL;
+    *used = 0;
+    /* The longest name: "rules rearm" is not "rules" with an argument. */
     for (size_t i = 0; i < cli_command_count; i++) {
-        *used = match_words(cli_commands[i].name, arguments, count);
-        if (*used > 0)
-            return &cli_commands[i];
+        size_t words = match_words(cli_commands[i].name, arguments, count);
+        if (words > *used) {
+            *used = words;
+            found = &cli_commands[i];
+        }
     }
-    return NULL;
+    return found;
 }

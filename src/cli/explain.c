@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <inttypes.h>
-#include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "cli_int.h"
-#include "control/json.h"
+#include "explain_int.h"
 
-enum { TIMEOUT_MS = 10000, VALUE_BYTES = 512 };
+enum { TIMEOUT_MS = 10000, EVENT_BYTES_MAX = 60 << 10 };
 
 /* X(member, option and argument, value, help); an argument's name has _ for -. */
-#define EXPLAIN_TABLE(X)                                                                \
-    X(caller, "caller", "NUMBER", "calling number, as it would stand in From (needed)") \
-    X(callee, "callee", "NUMBER", "called number, as in the Request-URI (needed)")      \
-    X(trunk, "trunk", "NAME", "trunk that the call comes from")                         \
-    X(display, "display", "TEXT", "display name")                                       \
-    X(asserted, "asserted", "NUMBER", "number of P-Asserted-Identity")                  \
-    X(diverting, "diverting", "NUMBER", "number of Diversion")                          \
-    X(user_agent, "user-agent", "TEXT", "User-Agent")
+#define EXPLAIN_TABLE(X)                                                         \
+    X(caller, "caller", "NUMBER", "calling number, as it would stand in From")   \
+    X(callee, "callee", "NUMBER", "called number, as in the Request-URI")        \
+    X(trunk, "trunk", "NAME", "trunk that the call comes from")                  \
+    X(display, "display", "TEXT", "display name")                                \
+    X(asserted, "asserted", "NUMBER", "number of P-Asserted-Identity")           \
+    X(diverting, "diverting", "NUMBER", "number of Diversion")                   \
+    X(user_agent, "user-agent", "TEXT", "User-Agent")                            \
+    X(time, "time", "TIME", "when it comes, as 2027-06-30T08:15:00+08:00")       \
+    X(source, "source", "ADDRESS", "IP address that it comes from")              \
+    X(score, "score", "0-100", "score of the caller, instead of what Redis has") \
+    X(list, "list", "LIST", "list that the caller is on: block, allow, watch or none, instead")
 
 struct explain_options {
 #define EXPLAIN_MEMBER(member, name, value, help) const char *member;
     EXPLAIN_TABLE(EXPLAIN_MEMBER)
 #undef EXPLAIN_MEMBER
+    struct cli_option_list features;
+    const char *event;
+    const char *language;
+    bool all;
 };
 
 const struct cli_option cli_explain_options[] = {
@@ -34,12 +40,55 @@ const struct cli_option cli_explain_options[] = {
      .help = (text)},
     EXPLAIN_TABLE(EXPLAIN_OPTION)
 #undef EXPLAIN_OPTION
-        {.name = NULL},
+        {.name = "feature",
+         .kind = CLI_OPTION_LIST,
+         .offset = offsetof(struct explain_options, features),
+         .value = "NAME=VALUE",
+         .help = "value of any feature, or \"unknown\"; may be given several times"},
+    {.name = "event",
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct explain_options, event),
+     .value = "FILE",
+     .help = "explain a recorded event: a line of the stats socket; - for standard input"},
+    {.name = "lang",
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct explain_options, language),
+     .value = "LANGUAGE",
+     .choices = "en|zh",
+     .help = "language of the titles of rules: en or zh (default en)"},
+    {.name = "all",
+     .kind = CLI_OPTION_FLAG,
+     .offset = offsetof(struct explain_options, all),
+     .help = "show every change that was found, not only the first ones"},
+    {.name = NULL},
 };
 
-static struct json_object *explain_arguments(const struct explain_options *options)
+/* ---- the request ---------------------------------------------------------------------------- */
+
+static bool add_features(struct cli *cli, const struct cli_option_list *list,
+                         struct json_object *request)
 {
-    struct json_object *object = json_object_new_object();
+    struct json_object *features = json_object_new_object();
+    json_object_object_add(request, "features", features);
+    for (size_t i = 0; i < list->count; i++) {
+        struct slice text = slice_of_text(list->values[i]);
+        size_t length = slice_find(text, '=');
+        char name[64];
+        if (length == 0 || length == text.length || length >= sizeof(name)) {
+            cli_complain(cli, "--feature \"%s\" is not NAME=VALUE, as in caller.valid=false",
+                         list->values[i]);
+            return false;
+        }
+        memcpy(name, text.data, length);
+        name[length] = '\0';
+        json_object_object_add(features, name,
+                               json_object_new_string(list->values[i] + length + 1));
+    }
+    return true;
+}
+
+static struct json_object *hypothetical(struct cli *cli, const struct explain_options *options)
+{
     const struct {
         const char *name;
         const char *text;
@@ -48,250 +97,95 @@ static struct json_object *explain_arguments(const struct explain_options *optio
         EXPLAIN_TABLE(EXPLAIN_ARGUMENT)
 #undef EXPLAIN_ARGUMENT
     };
-    for (size_t i = 0; object != NULL && i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (rows[i].text != NULL)
-            json_object_object_add(object, rows[i].name, json_object_new_string(rows[i].text));
-    return object;
-}
-
-/* ---- rules -------------------------------------------------------------------------------- */
-
-/* Which rules are shown, in this order; the others did not fire and are only counted. */
-static const struct {
-    const char *result;
-    const char *heading;
-    enum cli_style style;
-} result_rows[] = {
-    {"fires", "Rules that fire", CLI_YELLOW},
-    {"unknown", "Rules that cannot be decided", CLI_DIM},
-};
-
-static bool has_result(struct json_object *rule, const char *result)
-{
-    const char *text = ctl_json_text(rule, "result");
-    return text != NULL && strcmp(text, result) == 0;
-}
-
-static void print_place(const struct cli_output *output, struct json_object *rule)
-{
-    const char *file = ctl_json_text(rule, "file");
-    if (file == NULL)
-        return;
-    char place[VALUE_BYTES];
-    snprintf(place, sizeof(place), "  %s:%" PRId64, file, ctl_json_integer(rule, "line", 0));
-    cli_print(output, CLI_DIM, slice_of_text(place));
-}
-
-static struct slice feature_value(struct json_object *feature, char *memory, size_t capacity)
-{
-    struct json_object *value = json_object_object_get(feature, "value");
-    if (!ctl_json_boolean(feature, "known", true))
-        return SLICE("unknown");
-    return cli_value_text(value, memory, capacity);
-}
-
-/* How a scorecard came to its points: "+20 message.size = 1400". */
-static void print_parts(const struct cli_output *output, struct json_object *rule)
-{
-    struct json_object *parts = json_object_object_get(rule, "parts");
-    char memory[VALUE_BYTES];
-    size_t count =
-        json_object_is_type(parts, json_type_array) ? json_object_array_length(parts) : 0;
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *part = json_object_array_get_idx(parts, i);
-        const char *name = ctl_json_text(part, "feature");
-        fprintf(output->stream, "        %+4" PRId64 "  ", ctl_json_integer(part, "points", 0));
-        cli_print(output, CLI_PLAIN, slice_of_text(name != NULL ? name : "?"));
-        if (json_object_object_get_ex(part, "known", NULL)) {
-            fputs(" = ", output->stream);
-            cli_print(output, CLI_DIM, feature_value(part, memory, sizeof(memory)));
-        }
-        fputc('\n', output->stream);
+    if (options->caller == NULL || options->callee == NULL) {
+        cli_complain(cli, "a CALL-ID, --event, or --caller and --callee are needed; see `ringfence "
+                          "help explain`");
+        return NULL;
     }
-}
-
-static void print_rule(const struct cli_output *output, struct json_object *rule,
-                       enum cli_style style, size_t widest)
-{
-    const char *mode = ctl_json_text(rule, "mode");
-    const char *english = ctl_json_text(rule, "title_en");
-    const char *chinese = ctl_json_text(rule, "title_zh");
-    bool shadow = mode != NULL && strcmp(mode, "shadow") == 0;
-    fprintf(output->stream, "  %+4" PRId64 "  ", ctl_json_integer(rule, "points", 0));
-    cli_print_left(output, style, slice_of_text(ctl_json_text(rule, "id")), widest);
-    if (english != NULL) {
-        fputs("  ", output->stream);
-        cli_print(output, CLI_PLAIN, slice_of_text(english));
-    }
-    if (chinese != NULL) {
-        fputs("  ", output->stream);
-        cli_print(output, CLI_PLAIN, slice_of_text(chinese));
-    }
-    if (shadow)
-        cli_print(output, CLI_DIM, SLICE("  (shadow: not counted)"));
-    print_place(output, rule);
-    fputc('\n', output->stream);
-    print_parts(output, rule);
-}
-
-static void print_rules_with(const struct cli_output *output, struct json_object *rules, size_t row)
-{
-    size_t widest = 0;
-    size_t found = 0;
-    for (size_t i = 0; i < json_object_array_length(rules); i++) {
-        struct json_object *rule = json_object_array_get_idx(rules, i);
-        if (!has_result(rule, result_rows[row].result))
-            continue;
-        size_t width = cli_shown_width(slice_of_text(ctl_json_text(rule, "id")));
-        widest = width > widest ? width : widest;
-        found++;
-    }
-    if (found == 0)
-        return;
-    cli_print(output, CLI_BOLD, slice_of_text(result_rows[row].heading));
-    fputc('\n', output->stream);
-    for (size_t i = 0; i < json_object_array_length(rules); i++) {
-        struct json_object *rule = json_object_array_get_idx(rules, i);
-        if (has_result(rule, result_rows[row].result))
-            print_rule(output, rule, result_rows[row].style, widest);
-    }
-    fputc('\n', output->stream);
-}
-
-static void print_rules(const struct cli_output *output, struct json_object *rules)
-{
-    size_t shown = 0;
-    if (!json_object_is_type(rules, json_type_array))
-        return;
-    size_t count = json_object_array_length(rules);
-    for (size_t row = 0; row < sizeof(result_rows) / sizeof(result_rows[0]); row++) {
-        print_rules_with(output, rules, row);
-        for (size_t i = 0; i < count; i++)
-            shown += has_result(json_object_array_get_idx(rules, i), result_rows[row].result);
-    }
-    if (count > shown)
-        fprintf(output->stream, "%zu other rule%s: not true of this call, or off\n\n",
-                count - shown, count - shown == 1 ? "" : "s");
-}
-
-/* ---- verdict ------------------------------------------------------------------------------ */
-
-static enum cli_style action_style(const char *action)
-{
-    static const struct {
-        const char *action;
-        enum cli_style style;
-    } rows[] = {{"allow", CLI_GREEN}, {"block", CLI_RED}};
+    struct json_object *request = json_object_new_object();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (strcmp(rows[i].action, action) == 0)
-            return rows[i].style;
-    return CLI_YELLOW;
+        if (rows[i].text != NULL)
+            json_object_object_add(request, rows[i].name, json_object_new_string(rows[i].text));
+    if (add_features(cli, &options->features, request))
+        return request;
+    json_object_put(request);
+    return NULL;
 }
 
-static void print_part(const struct cli_output *output, const char *before, const char *text)
+/* One line of a stream; nothing else may stand in the file. */
+static struct json_object *read_event(struct cli *cli, const char *path)
 {
-    if (text == NULL || text[0] == '\0')
-        return;
-    fputs(before, output->stream);
-    cli_print(output, CLI_PLAIN, slice_of_text(text));
-}
-
-static void print_unknown(const struct cli_output *output, struct json_object *unknown)
-{
-    size_t count =
-        json_object_is_type(unknown, json_type_array) ? json_object_array_length(unknown) : 0;
-    for (size_t i = 0; i < count; i++)
-        print_part(output, i == 0 ? "         not known but asked for: " : ", ",
-                   json_object_get_string(json_object_array_get_idx(unknown, i)));
-    if (count > 0)
-        fputc('\n', output->stream);
-}
-
-static void print_verdict(const struct cli_output *output, struct json_object *object)
-{
-    const char *action = ctl_json_text(object, "action");
-    const char *with = ctl_json_text(object, "with");
-    int64_t code = ctl_json_integer(object, "code", 0);
-    cli_print(output, CLI_BOLD, SLICE("Verdict  "));
-    action = action != NULL ? action : "?";
-    cli_print(output, action_style(action), slice_of_text(action));
-    print_part(output, " with ", with);
-    if (code != 0 && with == NULL)
-        fprintf(output->stream, " with %" PRId64, code);
-    print_part(output, " to ", ctl_json_text(object, "to"));
-    fprintf(output->stream, ", score %" PRId64, ctl_json_integer(object, "score", 0));
-    print_part(output, ", decided by ", ctl_json_text(object, "authority"));
-    print_part(output, ", type ", ctl_json_text(object, "type"));
-    print_part(output, " ", ctl_json_text(object, "type_zh"));
-    if (ctl_json_boolean(object, "degraded", false))
-        cli_print(output, CLI_RED, SLICE(", degraded: an input is missing by fault"));
-    fputc('\n', output->stream);
-    print_unknown(output, json_object_object_get(object, "unknown"));
-    fprintf(output->stream, "         rules %s, %" PRId64 ".%" PRId64 " us\n\n",
-            ctl_json_text(object, "rules_version") != NULL ? ctl_json_text(object, "rules_version")
-                                                           : "?",
-            ctl_json_integer(object, "screening_ns", 0) / 1000,
-            ctl_json_integer(object, "screening_ns", 0) % 1000 / 100);
-}
-
-/* ---- features ----------------------------------------------------------------------------- */
-
-static void print_features(const struct cli_output *output, struct json_object *features)
-{
-    char memory[VALUE_BYTES];
-    size_t name_width = 0;
-    size_t value_width = 0;
-    if (!json_object_is_type(features, json_type_array))
-        return;
-    size_t count = json_object_array_length(features);
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *feature = json_object_array_get_idx(features, i);
-        size_t name = cli_shown_width(slice_of_text(ctl_json_text(feature, "name")));
-        size_t value = cli_shown_width(feature_value(feature, memory, sizeof(memory)));
-        name_width = name > name_width ? name : name_width;
-        value_width = value > value_width ? value : value_width;
+    char *memory = malloc(EVENT_BYTES_MAX);
+    char why[256] = "";
+    struct buffer problem = buffer_over(why, sizeof(why) - 1);
+    struct json_object *event = NULL;
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (memory == NULL || file == NULL) {
+        cli_complain(cli, "%s: %s", path, strerror(errno));
+        goto out;
     }
-    /* One long text must not push the last column off the screen. */
-    value_width = value_width > 32 ? 32 : value_width;
-    cli_print(output, CLI_BOLD, SLICE("Features"));
-    fputc('\n', output->stream);
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *feature = json_object_array_get_idx(features, i);
-        bool known = ctl_json_boolean(feature, "known", true);
-        fputs("  ", output->stream);
-        cli_print_left(output, CLI_CYAN, slice_of_text(ctl_json_text(feature, "name")),
-                       name_width + 2);
-        cli_print_left(output, known ? CLI_PLAIN : CLI_DIM,
-                       feature_value(feature, memory, sizeof(memory)), value_width + 2);
-        const char *why = known ? ctl_json_text(feature, "type") : ctl_json_text(feature, "why");
-        cli_print(output, CLI_DIM, slice_of_text(why));
-        fputc('\n', output->stream);
+    size_t length = fread(memory, 1, EVENT_BYTES_MAX, file);
+    struct slice text = slice_trim(slice_make(memory, length));
+    if (length == EVENT_BYTES_MAX) {
+        cli_complain(cli, "%s: too long for an event; give one line of the stats socket", path);
+        goto out;
     }
+    if (ctl_json_parse_object(text, &event, &problem) != 0) {
+        cli_complain(cli, "%s: this is no event, one JSON object on one line: %s", path, why);
+        event = NULL;
+    }
+out:
+    if (file != NULL && file != stdin)
+        fclose(file);
+    free(memory);
+    return event;
 }
+
+static struct json_object *with_member(const char *name, struct json_object *value)
+{
+    struct json_object *request = value != NULL ? json_object_new_object() : NULL;
+    if (request != NULL)
+        json_object_object_add(request, name, value);
+    return request;
+}
+
+/* ---- the answer ----------------------------------------------------------------------------- */
+
+struct shown {
+    struct cli *cli;
+    struct explain_view view;
+};
 
 static int show_line(void *argument, struct slice line, struct json_object *object)
 {
-    struct cli *cli = argument;
-    if (cli->json)
-        return cli_print_line(cli, line, object);
-    print_rules(&cli->out, json_object_object_get(object, "rules"));
-    print_verdict(&cli->out, object);
-    print_features(&cli->out, json_object_object_get(object, "features"));
+    struct shown *shown = argument;
+    if (shown->cli->json)
+        return cli_print_line(shown->cli, line, object);
+    explain_show(&shown->view, object);
     return 0;
 }
 
 int cli_run_explain(struct cli *cli, char **arguments, size_t count)
 {
-    struct explain_options options = {0};
+    struct explain_options options = {.language = "en"};
     struct ctl_answer answer;
+    struct json_object *request;
     if (!cli_take_options(cli, cli_explain_options, &options, arguments, &count))
         return CLI_EXIT_USAGE;
-    if (options.caller == NULL || options.callee == NULL) {
-        cli_complain(cli, "--caller and --callee are needed; see `ringfence help explain`");
+    if ((count > 0) + (options.event != NULL) + (options.caller != NULL) > 1) {
+        cli_complain(cli, "a CALL-ID, --event and --caller exclude each other");
         return CLI_EXIT_USAGE;
     }
-    struct json_object *request = explain_arguments(&options);
-    int status = cli_ask(cli, "explain", request, TIMEOUT_MS, show_line, cli, &answer);
+    if (count > 0)
+        request = with_member("call_id", json_object_new_string(arguments[0]));
+    else if (options.event != NULL)
+        request = with_member("event", read_event(cli, options.event));
+    else
+        request = hypothetical(cli, &options);
+    if (request == NULL)
+        return CLI_EXIT_USAGE;
+    struct shown shown = {cli, {&cli->out, strcmp(options.language, "zh") == 0, options.all}};
+    int status = cli_ask(cli, "explain", request, TIMEOUT_MS, show_line, &shown, &answer);
     json_object_put(request);
     return status != CLI_EXIT_OK ? status : cli_exit_of(cli, &answer);
 }

@@ -45,6 +45,8 @@ static void print_options(const struct cli_output *output, const struct cli_opti
 {
     char text[64];
     for (const struct cli_option *option = options; option->name != NULL; option++) {
+        if (option->help == NULL)
+            continue;
         format_option(option, text, sizeof(text));
         fprintf(output->stream, "  ");
         cli_print_left(output, CLI_CYAN, slice_of_text(text), 26);
@@ -112,6 +114,8 @@ static void markdown_options(FILE *stream, const struct cli_option *options)
     char text[64];
     fprintf(stream, "| option | meaning |\n|---|---|\n");
     for (const struct cli_option *option = options; option->name != NULL; option++) {
+        if (option->help == NULL)
+            continue;
         format_option(option, text, sizeof(text));
         fprintf(stream, "| `%s` | %s |\n", text, option->help);
     }
@@ -145,7 +149,8 @@ static void completion_options(FILE *stream, const struct cli_option *options)
 {
     for (const struct cli_option *option = options; option != NULL && option->name != NULL;
          option++)
-        fprintf(stream, " --%s", option->name);
+        if (option->help != NULL)
+            fprintf(stream, " --%s", option->name);
 }
 
 /* The words that may follow the first word of names with two. */
@@ -154,6 +159,38 @@ static void completion_second_words(FILE *stream, const char *name, size_t lengt
     for (size_t i = 0; i < cli_command_count; i++)
         if (strncmp(cli_commands[i].name, name, length) == 0 && cli_commands[i].name[length] == ' ')
             fprintf(stream, " %s", cli_commands[i].name + length + 1);
+}
+
+/* A first word alone: what may follow it, and the options that it takes if it is a command too. */
+static void completion_first_words(FILE *stream)
+{
+    const char *last = "";
+    for (size_t i = 0; i < cli_command_count; i++) {
+        const char *name = cli_commands[i].name;
+        size_t length = strcspn(name, " ");
+        if (name[length] == '\0' || strncmp(last, name, length + 1) == 0)
+            continue;
+        last = name;
+        fprintf(stream, "    '%.*s') words+=\"", (int)length, name);
+        completion_second_words(stream, name, length);
+        for (size_t k = 0; k < cli_command_count; k++)
+            if (strlen(cli_commands[k].name) == length &&
+                strncmp(cli_commands[k].name, name, length) == 0)
+                completion_options(stream, cli_commands[k].options);
+        fprintf(stream, "\" ;;\n");
+    }
+}
+
+/* Names of two words have to come first: the first match counts. */
+static void completion_commands(FILE *stream, bool two_words)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        if ((strchr(cli_commands[i].name, ' ') != NULL) != two_words)
+            continue;
+        fprintf(stream, "    '%s'*) words+=\"", cli_commands[i].name);
+        completion_options(stream, cli_commands[i].options);
+        fprintf(stream, "\" ;;\n");
+    }
 }
 
 void cli_help_completion(FILE *stream)
@@ -177,20 +214,9 @@ void cli_help_completion(FILE *stream)
         last = cli_commands[i].name;
     }
     fprintf(stream, "\" ;;\n");
-    last = "";
-    for (size_t i = 0; i < cli_command_count; i++) {
-        const char *name = cli_commands[i].name;
-        size_t length = strcspn(name, " ");
-        if (name[length] == ' ' && strncmp(last, name, length + 1) != 0) {
-            fprintf(stream, "    '%.*s') words+=\"", (int)length, name);
-            completion_second_words(stream, name, length);
-            fprintf(stream, "\" ;;\n");
-        }
-        last = name;
-        fprintf(stream, "    '%s'*) words+=\"", name);
-        completion_options(stream, cli_commands[i].options);
-        fprintf(stream, "\" ;;\n");
-    }
+    completion_first_words(stream);
+    completion_commands(stream, true);
+    completion_commands(stream, false);
     fprintf(stream, "    esac\n"
                     "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
                     "    [[ ${#COMPREPLY[@]} -gt 0 ]] || compopt -o default\n"

@@ -92,6 +92,7 @@ static int take_value(struct found found, const char *value, struct buffer *prob
     const struct cli_option *option = found.option;
     void *field = (char *)found.object + option->offset;
     struct slice text = slice_of_text(value);
+    struct cli_option_list *list;
     int64_t integer;
     uint64_t duration;
     switch (option->kind) {
@@ -114,6 +115,14 @@ static int take_value(struct found found, const char *value, struct buffer *prob
             duration > (uint64_t)option->max)
             return refuse(option, value, problem);
         *(uint64_t *)field = duration;
+        return 0;
+    case CLI_OPTION_LIST:
+        list = field;
+        if (list->count == CLI_OPTION_LIST_MAX) {
+            buffer_format(problem, "--%s: at most %d of them", option->name, CLI_OPTION_LIST_MAX);
+            return -EINVAL;
+        }
+        list->values[list->count++] = value;
         return 0;
     }
     return -EINVAL;

@@ -37,7 +37,8 @@ static bool parse(struct cli *cli, const struct cli_option_set *sets, size_t set
 static void set_colours(struct cli *cli)
 {
     bool always = strcmp(cli->colour, "always") == 0;
-    bool automatic = strcmp(cli->colour, "auto") == 0 && getenv("NO_COLOR") == NULL;
+    const char *refused = getenv("NO_COLOR");
+    bool automatic = strcmp(cli->colour, "auto") == 0 && (refused == NULL || refused[0] == '\0');
     const char *kind = getenv("TERM");
     if (kind != NULL && strcmp(kind, "dumb") == 0)
         automatic = false;

@@ -339,6 +339,7 @@ const struct conf_format conf_format_address_list = {
     .size = sizeof(struct conf_address_list),
     .parse = read_address_list,
     .equal = address_list_equal,
+    .shape = CONF_SHAPE_SCALAR_OR_LIST,
 };
 
 const struct conf_format conf_format_network_list = {
@@ -347,4 +348,5 @@ const struct conf_format conf_format_network_list = {
     .size = sizeof(struct conf_network_list),
     .parse = read_network_list,
     .equal = network_list_equal,
+    .shape = CONF_SHAPE_SCALAR_OR_LIST,
 };

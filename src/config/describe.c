@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config/describe.h"
+
 #include <inttypes.h>
 
 #include "base/encode.h"
@@ -22,8 +24,7 @@ static bool is_nested(const struct conf_row *row)
     return row->type == CONF_SECTION || row->type == CONF_SECTION_LIST;
 }
 
-/* "duration, 1ms to 5s; needs a restart" */
-static void append_facts(struct buffer *buffer, const struct conf_row *row)
+void conf_row_append_facts(struct buffer *buffer, const struct conf_row *row)
 {
     size_t before;
 
@@ -178,7 +179,7 @@ static void describe_yaml(struct pen *pen, const struct conf_section *section)
         char memory[512];
         struct buffer facts = buffer_over(memory, sizeof(memory) - 1);
 
-        append_facts(&facts, row);
+        conf_row_append_facts(&facts, row);
         memory[facts.length] = '\0';
         if (i > 0)
             fputs("#\n", pen->stream);
@@ -209,7 +210,7 @@ static void markdown_row(const struct pen *pen, const struct conf_row *row)
     struct buffer buffer = buffer_over(memory, sizeof(memory));
 
     fprintf(pen->stream, "| `%s` | ", row->key);
-    append_facts(&buffer, row);
+    conf_row_append_facts(&buffer, row);
     markdown_cell(pen->stream, buffer_slice(&buffer));
     buffer.length = 0;
     fputs(" | ", pen->stream);
@@ -265,7 +266,7 @@ static void mdoc_section(struct pen *pen, const struct conf_section *section)
 
         fprintf(pen->stream, ".It Cm %.*s%s%s\n", SLICE_ARGS(buffer_slice(&pen->path)),
                 pen->path.length > 0 ? "." : "", row->key);
-        append_facts(&buffer, row);
+        conf_row_append_facts(&buffer, row);
         buffer_append_char(&buffer, '.');
         mdoc_text(pen->stream, buffer_slice(&buffer));
         buffer.length = 0;

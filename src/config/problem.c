@@ -37,6 +37,8 @@ static const struct {
      "between [ ] and { } a text with \":\" needs quotes"},
     {"found unknown escape character", "unknown escape in a text in double quotes",
      "use single quotes for texts with backslashes, such as regular expressions"},
+    {"found incompatible YAML document", "this version of YAML is not known",
+     "remove the line that begins with %YAML"},
     {"found undefined tag handle", "YAML tags are not supported",
      "put a text that begins with \"!\" into quotes"},
 };

@@ -136,6 +136,8 @@ static void report_unknown(struct conf_load *load, const struct conf_section *se
     key_error(load, node, "%s is not a known setting", conf_quote(&quote, node->key));
     if (suggestion.best.data != NULL)
         conf_report_hint(load->report, "did you mean \"%.*s\"?", SLICE_ARGS(suggestion.best));
+    else if (slice_equal(node->key, SLICE("<<")))
+        conf_report_hint(load->report, "YAML merge keys are not supported; write the keys out");
     else
         conf_report_expect(load->report, "%s%s", memory, buffer.overflow ? ", ..." : "");
 }
@@ -329,6 +331,11 @@ static int load_object(struct conf_load *load, struct conf_scope *scope, void *o
     load->scope = scope;
     load->failed = false;
     memset(object, 0, scope->section->object_size);
+    if (scope->position > 0 && conf_node_is_null(scope->node)) {
+        conf_load_error(load, NULL, "nothing stands behind this \"-\"");
+        conf_report_expect(load->report, "a section (lines of key: value)");
+        goto out;
+    }
     if (scope->node != NULL && scope->node->kind != CONF_NODE_MAPPING &&
         !conf_node_is_null(scope->node)) {
         conf_load_error(load, NULL, "this is a %s", conf_node_kind_name(scope->node));

@@ -41,6 +41,9 @@ void conf_row_append_range(struct buffer *buffer, const struct conf_row *row);
 /* The names, separated by commas. */
 void conf_row_append_choices(struct buffer *buffer, const struct conf_row *row);
 
+/* "duration, 1ms to 5s; needs a restart" */
+void conf_row_append_facts(struct buffer *buffer, const struct conf_row *row);
+
 /* Size of a type's field; 0 where it varies. */
 size_t conf_type_size(enum conf_type type);
 

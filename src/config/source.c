@@ -100,6 +100,11 @@ static bool is_allowed(uint32_t code)
     return code != 0x2028 && code != 0x2029 && code != 0xfeff && code != 0xfffe && code != 0xffff;
 }
 
+static bool is_utf16(struct slice text)
+{
+    return slice_starts_with(text, SLICE("\xff\xfe")) || slice_starts_with(text, SLICE("\xfe\xff"));
+}
+
 /* length: of the character at offset, 0 when it is malformed. */
 static void report_bad_character(const struct conf_source *source, size_t offset, size_t length,
                                  uint32_t code, struct conf_report *report)
@@ -114,15 +119,25 @@ static void report_bad_character(const struct conf_source *source, size_t offset
     struct conf_place place =
         conf_source_place(source, line, conf_utf8_count(before, UINT32_MAX - 1) + 1, 1);
 
+    if (length == 0 && is_utf16(source->text)) {
+        place.source = (struct slice){0};
+        conf_report_add(report, CONF_ERROR, &place, "the file is UTF-16, not UTF-8");
+        conf_report_hint(report, "save it as UTF-8 (iconv -f UTF-16 -t UTF-8 converts it)");
+        return;
+    }
     if (length == 0) {
         conf_report_add(report, CONF_ERROR, &place, "byte 0x%02x is not UTF-8",
                         (unsigned)(unsigned char)source->text.data[offset]);
-        conf_report_hint(report, "save the file as UTF-8 (iconv -f GB18030 -t UTF-8 converts one)");
+        conf_report_hint(report, "save the file as UTF-8 (iconv -f GB18030 -t UTF-8 converts one, "
+                                 "-f ISO-8859-1 one of Western Europe)");
         return;
     }
     conf_report_add(report, CONF_ERROR, &place, "character U+%04" PRIX32 " is not allowed", code);
-    conf_report_hint(report, "inside double quotes it can be written as \"\\u%04" PRIx32 "\"",
-                     code);
+    if (code == 0)
+        conf_report_hint(report, "remove it; a file full of them is UTF-16 and must become UTF-8");
+    else
+        conf_report_hint(report, "inside double quotes it can be written as \"\\u%04" PRIx32 "\"",
+                         code);
 }
 
 static int check_characters(const struct conf_source *source, struct conf_report *report)

@@ -41,6 +41,7 @@ static const struct conf_format format_mode = {
     .size = sizeof(uint32_t),
     .parse = parse_mode,
     .equal = equal_mode,
+    .pattern = "^[0-7]{3,4}$",
 };
 
 #define SOCKET_ROWS(structure, default_path, who)                                               \

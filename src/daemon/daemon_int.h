@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/reclaim.h"
 #include "control/control_server.h"
@@ -33,6 +34,17 @@ struct daemon_shared {
     /* Replaced by the control thread (release), read by workers once a turn (acquire). What was
      * there before is retired to `reclaim`. */
     _Atomic(struct daemon_snapshot *) current;
+    /* Odd from when a reload begins until every worker has adopted what came of it. Relaxed. */
+    _Atomic uint32_t reloading;
+};
+
+/*
+ * How long a worker was busy at once, from waking to waiting again: so long a message may have had
+ * to wait. Written by the worker, read relaxed by the control thread.
+ */
+struct daemon_turns {
+    _Atomic uint64_t longest_us;        /* since the start */
+    _Atomic uint64_t reload_longest_us; /* while the latest reload was under way */
 };
 
 /* ---- worker.c ---------------------------------------------------------------------------- */
@@ -46,6 +58,16 @@ struct stats_event_queue *daemon_worker_events(const struct daemon_worker *worke
 void daemon_worker_drain(struct daemon_worker *worker);
 /* Any thread: so that a sleeping worker adopts a new snapshot and lets go of the old one. */
 void daemon_worker_nudge(struct daemon_worker *worker);
+/* Any thread: whether the worker has finished a turn with the current snapshot (acquire: what it
+ * did with the old one is over). */
+bool daemon_worker_has_adopted(const struct daemon_worker *worker);
+const struct daemon_turns *daemon_worker_turns(const struct daemon_worker *worker);
+/* On the worker's thread only; NULL when no calls are kept. */
+const struct screen_recent *daemon_worker_recent(const struct daemon_worker *worker);
+/* Any thread: `letter` runs on the worker's thread, with the worker as target. As
+ * rt_mailbox_post(). */
+int daemon_worker_post(struct daemon_worker *worker, rt_message_fn *letter,
+                       void *argument) MUST_CHECK;
 /* Joins and frees. NULL is allowed. */
 void daemon_worker_destroy(struct daemon_worker *worker);
 
@@ -54,6 +76,7 @@ struct daemon_service {
     const char *config_path;
     struct arena *arena; /* what lives as long as the service */
     struct daemon_shared shared;
+    struct screen_ledger *ledger;
     struct daemon_snapshot *snapshot; /* the current one; the control thread's own view */
     struct daemon_worker **workers;
     struct stats_event_queue **queues;
@@ -65,8 +88,10 @@ struct daemon_service {
     struct ctl_stats_server *stats;
     struct stats_source source;
     struct screen_engine *explainer;
-    struct rt_thread *builder; /* a reload under way, or NULL */
-    bool reload_again;         /* SIGHUP came while it was */
+    struct list_link queries;         /* of `explain`, that a worker has not answered yet */
+    struct rt_thread *builder;        /* of the reload under way; NULL when it has ended */
+    struct daemon_reload_job *reload; /* under way, or NULL */
+    bool reload_again;                /* SIGHUP came while it was */
     struct rt_timer housekeeping;
     uint64_t started_us;
     uint64_t drain_until_us; /* 0: not draining */
@@ -77,8 +102,25 @@ struct daemon_service {
 /* ---- reload.c ---------------------------------------------------------------------------- */
 /* reply may be NULL (SIGHUP). Returns CTL_LATER, or a negative code when one is under way. */
 int daemon_reload(struct daemon_service *service, struct ctl_reply *reply) MUST_CHECK;
+/* The longest turn of any worker: since the start, and during the latest reload. */
+struct daemon_stalls {
+    uint64_t longest_us;
+    uint64_t reload_us;
+};
+struct daemon_stalls daemon_stalls(const struct daemon_service *service);
+/* At the end of the service: a reload that still waits for workers is answered now. */
+void daemon_reload_settle(struct daemon_service *service);
 /* For SIGHUP: while a reload is under way, another follows it. */
 void daemon_reload_by_signal(struct daemon_service *service);
+
+/* ---- rules.c ------------------------------------------------------------------------------- */
+int daemon_command_rules(void *context, const struct ctl_request *request, struct ctl_reply *reply);
+int daemon_command_rules_rearm(void *context, const struct ctl_request *request,
+                               struct ctl_reply *reply);
+/* Members "budget" and "budget_used"; nothing for NULL. */
+void daemon_fill_budget(struct stats_json *json, const struct screen_budget *budget,
+                        uint64_t wall_us);
+void daemon_fill_demoted(const struct daemon_service *service, struct stats_json *json);
 
 /* ---- commands.c, explain.c, status.c ----------------------------------------------------- */
 extern const struct ctl_command daemon_commands[];
@@ -89,5 +131,7 @@ int daemon_command_status(void *context, const struct ctl_request *request,
                           struct ctl_reply *reply);
 int daemon_command_explain(void *context, const struct ctl_request *request,
                            struct ctl_reply *reply);
+/* Answers what workers, which are gone, have left open. */
+void daemon_explain_abandon(struct daemon_service *service);
 
 #endif

@@ -1,292 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/encode.h"
-#include "control/json.h"
-#include "daemon_int.h"
+#include "explain_int.h"
 
-#define MESSAGE_BYTES 8192
+enum { SEARCH_US = 150000 /* that the control thread looks for changes, at most */ };
 
-/* The hypothetical call as an INVITE, so that it takes exactly the way of a real one. */
-struct hypothetical {
-    struct slice caller;
-    struct slice callee;
-    struct slice display;
-    struct slice asserted;
-    struct slice diverting;
-    struct slice user_agent;
-    struct slice trunk;
-    char memory[MESSAGE_BYTES];
-    struct smsg message;
-};
-
-struct explanation {
-    struct daemon_service *service;
-    const struct rule_set *rules;
-    struct screen_verdict verdict;
-    enum rule_result *results; /* one per rule */
-};
-
-static void append_party(struct buffer *out, const char *name, struct slice number,
-                         const char *after)
-{
-    if (number.length == 0)
-        return;
-    buffer_append_text(out, name);
-    buffer_append_literal(out, ": <sip:");
-    buffer_append(out, number);
-    buffer_append_literal(out, "@explain.invalid>");
-    buffer_append_text(out, after);
-    buffer_append_literal(out, "\r\n");
-}
-
-static struct slice compose(struct hypothetical *call)
-{
-    struct buffer out = buffer_over(call->memory, sizeof(call->memory));
-    buffer_append_literal(&out, "INVITE sip:");
-    buffer_append(&out, call->callee);
-    buffer_append_literal(&out, "@explain.invalid SIP/2.0\r\n"
-                                "Via: SIP/2.0/UDP explain.invalid;branch=z9hG4bKexplain\r\n"
-                                "Max-Forwards: 70\r\nFrom: ");
-    if (call->display.length > 0) {
-        encode_sip_quoted(&out, call->display);
-        buffer_append_char(&out, ' ');
-    }
-    buffer_append_literal(&out, "<sip:");
-    buffer_append(&out, call->caller);
-    buffer_append_literal(&out, "@explain.invalid>;tag=explain\r\n");
-    append_party(&out, "To", call->callee, "");
-    append_party(&out, "P-Asserted-Identity", call->asserted, "");
-    append_party(&out, "Diversion", call->diverting, ";reason=unconditional");
-    buffer_append_literal(&out, "Call-ID: explain\r\nCSeq: 1 INVITE\r\n");
-    if (call->user_agent.length > 0) {
-        buffer_append_literal(&out, "User-Agent: ");
-        buffer_append(&out, call->user_agent);
-        buffer_append_literal(&out, "\r\n");
-    }
-    buffer_append_literal(&out, "Content-Length: 0\r\n\r\n");
-    return out.overflow ? slice_make(NULL, 0) : buffer_slice(&out);
-}
-
-/* X(argument, member): what `explain` takes. */
-static const struct {
-    const char *name;
-    size_t offset;
-    bool is_user; /* stands as the user part of a URI */
-} argument_rows[] = {
-    {"caller", offsetof(struct hypothetical, caller), true},
-    {"callee", offsetof(struct hypothetical, callee), true},
-    {"display", offsetof(struct hypothetical, display), false},
-    {"asserted", offsetof(struct hypothetical, asserted), true},
-    {"diverting", offsetof(struct hypothetical, diverting), true},
-    {"user_agent", offsetof(struct hypothetical, user_agent), false},
-    {"trunk", offsetof(struct hypothetical, trunk), false},
-};
-
-/* Bytes that would break the message out of its place. */
-static bool is_sound(struct slice text, bool is_user)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c < 0x20 || c == 0x7f)
-            return false;
-        if (is_user && (c == ' ' || strchr("<>@\"\\?", c) != NULL))
-            return false;
-    }
-    return true;
-}
-
-static int read_arguments(const struct ctl_request *request, struct ctl_reply *reply,
-                          struct hypothetical *call)
-{
-    for (size_t i = 0; i < sizeof(argument_rows) / sizeof(argument_rows[0]); i++) {
-        struct slice *member = (struct slice *)(void *)((char *)call + argument_rows[i].offset);
-        *member = slice_of_text(ctl_json_text(request->arguments, argument_rows[i].name));
-        if (is_sound(*member, argument_rows[i].is_user))
-            continue;
-        ctl_reply_result(reply, CTL_STATUS_USAGE, "%s \"%.*s\" has characters that no number has",
-                         argument_rows[i].name, SLICE_ARGS(*member));
-        return -EINVAL;
-    }
-    if (call->caller.length > 0 && call->callee.length > 0)
-        return 0;
-    ctl_reply_result(reply, CTL_STATUS_USAGE, "\"caller\" and \"callee\" are needed");
-    return -EINVAL;
-}
-
-static const struct proxy_trunk *choose_trunk(struct daemon_service *service,
-                                              struct ctl_reply *reply, struct slice name)
-{
-    const struct proxy_plan *plan = service->snapshot->plan;
-    if (name.length == 0)
-        return proxy_plan_trunk(plan, 0);
-    const struct proxy_trunk *trunk = proxy_plan_find_trunk(plan, name);
-    if (trunk == NULL)
-        ctl_reply_result(reply, CTL_STATUS_USAGE, "\"%.*s\" is not a trunk", SLICE_ARGS(name));
-    return trunk;
-}
-
-/* ---- the answer --------------------------------------------------------------------------- */
-
-static void fill_address(struct stats_json *json, const struct rule_address *address)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-    bool is_ipv4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)address->bytes);
-    (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->bytes + (is_ipv4 ? 12 : 0), text,
-                    sizeof(text));
-    stats_json_text(json, "value", text);
-}
-
-static void fill_set(struct stats_json *json, const struct rule_text_set *set)
-{
-    stats_json_begin_array(json, "value");
-    for (size_t i = 0; i < set->count; i++)
-        stats_json_slice(json, NULL, set->texts[i]);
-    stats_json_end_array(json);
-}
-
-static void fill_value(struct stats_json *json, const struct rule_value *value)
-{
-    if (!value->known) {
-        stats_json_null(json, "value");
-        return;
-    }
-    switch (value->type) {
-    case RULE_FLAG:
-        stats_json_boolean(json, "value", value->flag);
-        break;
-    case RULE_INTEGER:
-    case RULE_DURATION:
-    case RULE_TIME:
-        stats_json_int(json, "value", value->integer);
-        break;
-    case RULE_RATIO:
-        stats_json_int(json, "value", (int64_t)(value->ratio * 100));
-        break;
-    case RULE_ADDRESS:
-        fill_address(json, &value->address);
-        break;
-    case RULE_TEXT:
-    case RULE_NUMBER:
-        stats_json_slice(json, "value", value->text);
-        break;
-    case RULE_SET:
-    case RULE_TYPE_COUNT:
-        fill_set(json, &value->set);
-        break;
-    }
-}
-
-static void fill_features(struct explanation *explanation, struct stats_json *json)
-{
-    stats_json_begin_array(json, "features");
-    for (int i = 0; i < SCREEN_FEATURE_COUNT; i++) {
-        const struct rule_feature *row = &screen_catalogue.features[i];
-        const struct rule_value *value =
-            screen_engine_feature(explanation->service->explainer, (enum screen_feature)i);
-        stats_json_begin_object(json, NULL);
-        stats_json_text(json, "name", row->name);
-        stats_json_text(json, "type", rule_type_name(row->type));
-        fill_value(json, value);
-        stats_json_boolean(json, "known", value->known);
-        if (!value->known)
-            stats_json_text(json, "why", row->unknown_when);
-        stats_json_end_object(json);
-    }
-    stats_json_end_array(json);
-}
-
-/* What a rule added, or would add if it fired; what a scorecard came to. */
-static int points_of(const struct explanation *explanation, size_t rule)
-{
-    const struct rule_outcome *outcome = screen_engine_outcome(explanation->service->explainer);
-    for (uint32_t i = 0; i < outcome->fired_count; i++)
-        if (outcome->fired[i].rule == rule)
-            return outcome->fired[i].points;
-    return rule_set_rule(explanation->rules, rule)->score;
-}
-
-static void fill_part(void *context, const struct rule_card_part *part)
-{
-    struct stats_json *json = context;
-    bool is_intercept = part->feature[0] == '\0';
-    stats_json_begin_object(json, NULL);
-    stats_json_text(json, "feature", is_intercept ? "intercept" : part->feature);
-    if (!is_intercept) {
-        fill_value(json, &part->value);
-        stats_json_boolean(json, "known", part->value.known);
-    }
-    stats_json_int(json, "points", part->points);
-    stats_json_end_object(json);
-}
-
-static void fill_rules(const struct explanation *explanation, struct stats_json *json)
-{
-    stats_json_begin_array(json, "rules");
-    for (size_t i = 0; explanation->verdict.rules_ran && i < rule_set_count(explanation->rules);
-         i++) {
-        const struct rule_info *info = rule_set_rule(explanation->rules, i);
-        stats_json_begin_object(json, NULL);
-        stats_json_text(json, "id", info->id);
-        stats_json_text(json, "title_en", info->title_en);
-        stats_json_text(json, "title_zh", info->title_zh);
-        stats_json_text(json, "result", rule_result_name(explanation->results[i]));
-        stats_json_int(json, "points", points_of(explanation, i));
-        stats_json_text(json, "type", info->type);
-        stats_json_text(json, "mode", rule_mode_name(info->mode));
-        stats_json_text(json, "when", info->when);
-        stats_json_text(json, "unless", info->unless);
-        stats_json_text(json, "group", info->group);
-        stats_json_text(json, "file", info->place.file);
-        stats_json_uint(json, "line", info->place.line);
-        if (info->is_card && explanation->results[i] == RULE_TRUE) {
-            stats_json_begin_array(json, "parts");
-            screen_engine_card_parts(explanation->service->explainer, i, fill_part, json);
-            stats_json_end_array(json);
-        }
-        stats_json_end_object(json);
-    }
-    stats_json_end_array(json);
-}
-
-static void fill_action(const struct screen_verdict *verdict, struct stats_json *json)
-{
-    stats_json_text(json, "action", rule_action_name(verdict->action));
-    if (verdict->action == RULE_BLOCK) {
-        stats_json_text(json, "with", rule_profile_name(verdict->profile));
-        stats_json_uint(json, "code", rule_profile_status(verdict->profile));
-    } else if (verdict->action == RULE_DIVERT && verdict->demand != NULL) {
-        stats_json_text(json, "to", verdict->demand->target);
-    } else if (verdict->action == RULE_LIMIT && verdict->demand != NULL) {
-        stats_json_uint(json, "rate", verdict->demand->rate_count);
-        stats_json_uint(json, "rate_period_us", verdict->demand->rate_period_us);
-        stats_json_uint(json, "code", verdict->demand->rate_code);
-    }
-}
-
-static void fill_explanation(void *argument, struct stats_json *json)
-{
-    struct explanation *explanation = argument;
-    const struct screen_verdict *verdict = &explanation->verdict;
-    stats_json_text(json, "authority", screen_authority_text(verdict->authority));
-    stats_json_uint(json, "score", verdict->score);
-    fill_action(verdict, json);
-    stats_json_text(json, "type", verdict->type);
-    stats_json_boolean(json, "degraded", verdict->degraded);
-    stats_json_text(json, "rules_version", rule_set_version(explanation->rules));
-    stats_json_uint(json, "screening_ns", verdict->screening_ns);
-    stats_json_begin_array(json, "unknown");
-    for (int i = 0; verdict->rules_ran && i < SCREEN_FEATURE_COUNT; i++)
-        if (rule_feature_unknown(screen_engine_outcome(explanation->service->explainer),
-                                 (uint16_t)i))
-            stats_json_text(json, NULL, screen_catalogue.features[i].name);
-    stats_json_end_array(json);
-    fill_rules(explanation, json);
-    fill_features(explanation, json);
-}
+/* ---- judging -------------------------------------------------------------------------------- */
 
 static void trace_rule(void *context, uint32_t rule, enum rule_result result)
 {
@@ -294,59 +17,258 @@ static void trace_rule(void *context, uint32_t rule, enum rule_result result)
     results[rule] = result;
 }
 
-static int explain(struct daemon_service *service, struct ctl_reply *reply,
-                   const struct hypothetical *call, const struct proxy_trunk *trunk)
+static int judge(struct explanation *explanation, const struct screen_input *input)
+{
+    struct daemon_service *service = explanation->service;
+    struct screen_input again = *input;
+    int error =
+        screen_judge(service->explainer, service->snapshot->policy, input, &explanation->verdict);
+    if (error != 0 || !explanation->verdict.pending)
+        return error;
+    /* Mode lookup: nothing is held here, and this thread does not wait for Redis. */
+    again.reputation = SCREEN_REPUTATION_MISSING;
+    return screen_judge(service->explainer, service->snapshot->policy, &again,
+                        &explanation->verdict);
+}
+
+unsigned explain_failing(const struct rule_part *root, unsigned *parts)
+{
+    unsigned failing = 0;
+    *parts = 1;
+    if (root->kind != RULE_PART_ALL)
+        return root->result != RULE_TRUE;
+    *parts = 0;
+    for (const struct rule_part *part = root->first; part != NULL; part = part->next) {
+        (*parts)++;
+        failing += part->result != RULE_TRUE;
+    }
+    return failing;
+}
+
+/* The conditions that are worth telling: of rules that fired, are unknown, or came near: all but
+ * one of several parts hold. */
+static int find_roots(struct explanation *explanation)
+{
+    size_t near = 0;
+    struct arena *arena = explanation->call->arena;
+    for (size_t i = 0; i < rule_set_count(explanation->rules); i++) {
+        enum rule_result result = explanation->results[i];
+        struct rule_part *root = NULL;
+        unsigned parts;
+        if ((result != RULE_TRUE && result != RULE_UNKNOWN && result != RULE_FALSE) ||
+            (result == RULE_FALSE && near == EXPLAIN_NEAR_MAX))
+            continue;
+        int error = rule_set_parts(explanation->rules, i, arena, &root);
+        if (error != 0)
+            return error;
+        screen_engine_run_parts(explanation->service->explainer, root);
+        unsigned failing = explain_failing(root, &parts);
+        if (result == RULE_FALSE && (failing != 1 || parts < 2))
+            continue;
+        near += result == RULE_FALSE;
+        explanation->roots[i] = root;
+    }
+    return 0;
+}
+
+static int explain(struct explanation *explanation)
+{
+    struct explain_call *call = explanation->call;
+    struct daemon_service *service = explanation->service;
+    const struct rule_trace trace = {explanation->results, trace_rule};
+    const struct screen_what_if what_if = {.overrides = call->overrides,
+                                           .override_count = call->override_count};
+    struct screen_input input = {
+        .message = &call->message,
+        .trunk = &call->trunk->screen,
+        .wall_us = call->wall_us,
+        .reputation = call->reputation,
+        .finding = call->finding,
+        .diverting = call->diverting,
+        .source = call->source_known ? &call->source : NULL,
+        .call_hash = call->call_hash,
+        .hurried = call->then.hurried,
+        .trace = &trace,
+        .what_if = call->override_count > 0 ? &what_if : NULL,
+    };
+    int error = judge(explanation, &input);
+    if (error != 0)
+        return error;
+    /* From now on all judgements have what this one found. */
+    if (input.reputation == SCREEN_REPUTATION_FIND) {
+        explanation->diverting = *screen_engine_diverting(service->explainer);
+        input.finding = explanation->verdict.finding;
+        input.diverting = explanation->diverting;
+        input.reputation = explanation->verdict.reputation_known ? SCREEN_REPUTATION_GIVEN
+                                                                 : SCREEN_REPUTATION_MISSING;
+    }
+    explanation->diverting = *screen_engine_diverting(service->explainer);
+    error = screen_find_changes(service->explainer, service->snapshot->policy, &input,
+                                &explanation->verdict, explanation->results, call->arena, SEARCH_US,
+                                &explanation->turns);
+    /* The engine is to hold this call again. */
+    if (error == 0)
+        error = judge(explanation, &input);
+    if (error == 0 && explanation->verdict.rules_ran)
+        error = find_roots(explanation);
+    return error;
+}
+
+int explain_answer(struct daemon_service *service, struct ctl_reply *reply,
+                   struct explain_call *call)
 {
     struct explanation explanation = {
         .service = service,
+        .call = call,
         .rules = screen_policy_rules(service->snapshot->policy),
     };
-    explanation.results =
-        calloc(rule_set_count(explanation.rules) + 1, sizeof(*explanation.results));
-    if (explanation.results == NULL)
-        return -ENOMEM;
-    const struct rule_trace trace = {explanation.results, trace_rule};
-    struct screen_input input = {
-        .message = &call->message,
-        .trunk = &trunk->screen,
-        .wall_us = clock_wall_us(),
-        .reputation = SCREEN_REPUTATION_FIND,
-        .trace = &trace,
-    };
-    int error =
-        screen_judge(service->explainer, service->snapshot->policy, &input, &explanation.verdict);
-    /* Mode lookup: nothing is held here, and this thread does not wait for Redis. */
-    if (error == 0 && explanation.verdict.pending) {
-        input.reputation = SCREEN_REPUTATION_MISSING;
-        error = screen_judge(service->explainer, service->snapshot->policy, &input,
-                             &explanation.verdict);
-    }
+    const size_t count = rule_set_count(explanation.rules) + 1;
+    int error = -ENOMEM;
+    explanation.results = calloc(count, sizeof(*explanation.results));
+    explanation.roots = calloc(count, sizeof(struct rule_part *));
+    if (explanation.results != NULL && explanation.roots != NULL)
+        error = explain(&explanation);
     if (error == 0)
-        ctl_reply_object(reply, fill_explanation, &explanation);
+        ctl_reply_object(reply, explain_fill, &explanation);
     free(explanation.results);
+    free(explanation.roots);
     return error;
 }
+
+/* ---- calls that workers kept ---------------------------------------------------------------- */
+
+/* A question on its way to the worker that owns the Call-ID, and back. */
+struct kept_query {
+    struct daemon_service *service;
+    struct list_link waiting; /* of the service's queries */
+    struct ctl_reply *reply;
+    struct slice call_id; /* for messages; behind the struct */
+    uint64_t call_hash;
+    uint64_t since_us;
+    bool found;
+    uint32_t count;
+    struct screen_recent_call call;
+    char headers[SCREEN_RECENT_KEPT_MAX];
+};
+
+static void fail(struct kept_query *query)
+{
+    const struct screen_settings *settings =
+        screen_policy_settings(query->service->snapshot->policy);
+    if (settings->explain_keep_us == 0 || settings->explain_calls == 0)
+        ctl_reply_result(query->reply, CTL_STATUS_FAILED,
+                         "no calls are kept: set screening.explain_keep and "
+                         "screening.explain_calls");
+    else
+        ctl_reply_result(query->reply, CTL_STATUS_FAILED,
+                         "no call with the Call-ID \"%.*s\" is kept: calls are kept for %" PRIu64
+                         " s (screening.explain_keep), the last %u or so of each worker "
+                         "(screening.explain_calls)",
+                         SLICE_ARGS(query->call_id), settings->explain_keep_us / 1000000,
+                         settings->explain_calls);
+}
+
+static void finish(struct kept_query *query)
+{
+    list_remove(&query->waiting);
+    ctl_reply_finish(query->reply);
+    free(query);
+}
+
+/* On the control thread again. */
+static void kept_answer(void *target, void *argument)
+{
+    struct daemon_service *service = target;
+    struct kept_query *query = argument;
+    struct explain_call *call = query->found ? explain_call_create(EXPLAIN_KEPT) : NULL;
+    if (!query->found) {
+        fail(query);
+    } else if (call == NULL) {
+        ctl_reply_result(query->reply, CTL_STATUS_FAILED, "out of memory");
+    } else {
+        call->same_call_id = query->count;
+        int error =
+            explain_take_kept(service, &query->call, slice_make(query->headers, query->call.kept),
+                              query->reply, call);
+        if (error == 0)
+            error = explain_answer(service, query->reply, call);
+        if (error != 0 && error != ERROR_NOT_FOUND && error != ERROR_MALFORMED)
+            ctl_reply_result(query->reply, CTL_STATUS_FAILED, "%s", error_text(error));
+    }
+    explain_call_destroy(call);
+    finish(query);
+}
+
+void daemon_explain_abandon(struct daemon_service *service)
+{
+    struct list_link *first;
+    while ((first = list_first(&service->queries)) != NULL) {
+        struct kept_query *query = LIST_ENTRY(first, struct kept_query, waiting);
+        ctl_reply_result(query->reply, CTL_STATUS_FAILED, "the daemon stops");
+        finish(query);
+    }
+}
+
+/* On the worker's thread. */
+static void kept_ask(void *target, void *argument)
+{
+    struct daemon_worker *worker = target;
+    struct kept_query *query = argument;
+    const struct screen_recent *recent = daemon_worker_recent(worker);
+    query->found =
+        recent != NULL && screen_recent_find(recent, query->call_hash, query->since_us,
+                                             &query->call, query->headers, &query->count);
+    /* Closed when the daemon stops: daemon_explain_abandon() has the query then. */
+    if (rt_mailbox_post(query->service->mailbox, kept_answer, query) != 0)
+        log_debug("daemon", "an explanation is lost: the daemon stops, or memory is out");
+}
+
+static int explain_kept(struct daemon_service *service, struct ctl_reply *reply,
+                        struct slice call_id)
+{
+    const struct screen_settings *settings = screen_policy_settings(service->snapshot->policy);
+    uint64_t now_us = clock_wall_us();
+    struct kept_query *query = calloc(1, sizeof(*query) + call_id.length);
+    if (query == NULL)
+        return -ENOMEM;
+    query->service = service;
+    query->reply = reply;
+    memcpy((char *)query + sizeof(*query), call_id.data, call_id.length);
+    query->call_id = slice_make((char *)query + sizeof(*query), call_id.length);
+    query->call_hash = proxy_call_hash(&service->shared.marks, call_id);
+    query->since_us = now_us > settings->explain_keep_us ? now_us - settings->explain_keep_us : 0;
+    size_t owner = tp_group_owner(service->shared.group, call_id);
+    if (settings->explain_keep_us == 0)
+        query->since_us = UINT64_MAX;
+    list_append(&service->queries, &query->waiting);
+    int error = daemon_worker_post(service->workers[owner], kept_ask, query);
+    if (error != 0) {
+        list_remove(&query->waiting);
+        free(query);
+        return error;
+    }
+    return CTL_LATER;
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
 
 int daemon_command_explain(void *context, const struct ctl_request *request,
                            struct ctl_reply *reply)
 {
     struct daemon_service *service = context;
-    int error = 0;
-    struct hypothetical *call = calloc(1, sizeof(*call));
+    struct json_object *event = json_object_object_get(request->arguments, "event");
+    struct slice call_id = slice_of_text(ctl_json_text(request->arguments, "call_id"));
+    bool is_event = json_object_is_type(event, json_type_object);
+    if (call_id.length > 0)
+        return explain_kept(service, reply, call_id);
+    struct explain_call *call =
+        explain_call_create(is_event ? EXPLAIN_EVENT : EXPLAIN_HYPOTHETICAL);
     if (call == NULL)
         return -ENOMEM;
-    if (read_arguments(request, reply, call) != 0)
-        goto out;
-    const struct proxy_trunk *trunk = choose_trunk(service, reply, call->trunk);
-    if (trunk == NULL)
-        goto out;
-    struct slice bytes = compose(call);
-    if (bytes.data == NULL || smsg_scan(&call->message, bytes) != 0) {
-        ctl_reply_result(reply, CTL_STATUS_USAGE, "no SIP message can be made of these arguments");
-        goto out;
-    }
-    error = explain(service, reply, call, trunk);
-out:
-    free(call);
+    int error = is_event ? explain_take_event(service, event, reply, call)
+                         : explain_take_arguments(service, request, reply, call);
+    /* What is wrong with the arguments has been said. */
+    error = error == 0 ? explain_answer(service, reply, call) : error == -ENOMEM ? error : 0;
+    explain_call_destroy(call);
     return error;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/check.h"
 #include "daemon/service.h"
@@ -97,7 +98,8 @@ static void parse_options(int count, char **arguments, struct invocation *invoca
 static int test_configuration(const char *path, struct conf_report *report)
 {
     struct daemon_check_result result;
-    int error = daemon_check(path, report, &result);
+    const struct daemon_check_request request = {.configuration = path, .wall_us = clock_wall_us()};
+    int error = daemon_check(&request, report, &result);
     conf_report_print(report, stderr, isatty(STDERR_FILENO) != 0);
     if (error == 0)
         printf("%s: %zu rules, %zu tests passed\n", path, result.rules, result.tests_passed);
@@ -107,12 +109,13 @@ static int test_configuration(const char *path, struct conf_report *report)
 static int serve(const char *path, struct conf_report *report)
 {
     struct stats_registry *registry = NULL;
+    struct screen_ledger *ledger = NULL;
     struct daemon_snapshot *snapshot = NULL;
     struct daemon_service *service = NULL;
     int code = DAEMON_EXIT_START;
-    if (stats_registry_create(&registry) != 0)
+    if (stats_registry_create(&registry) != 0 || screen_ledger_create(&ledger) != 0)
         goto out;
-    if (daemon_snapshot_load(path, NULL, registry, report, &snapshot) != 0) {
+    if (daemon_snapshot_load(path, NULL, registry, ledger, report, &snapshot) != 0) {
         conf_report_print(report, stderr, isatty(STDERR_FILENO) != 0);
         code = DAEMON_EXIT_CONFIG;
         goto out;
@@ -124,11 +127,12 @@ static int serve(const char *path, struct conf_report *report)
         daemon_snapshot_destroy(snapshot);
         goto out;
     }
-    if (daemon_service_create(path, registry, snapshot, &service) != 0)
+    if (daemon_service_create(path, registry, ledger, snapshot, &service) != 0)
         goto out;
     code = daemon_service_run(service) == 0 ? DAEMON_EXIT_OK : DAEMON_EXIT_START;
     daemon_service_destroy(service);
 out:
+    screen_ledger_destroy(ledger);
     stats_registry_destroy(registry);
     return code;
 }

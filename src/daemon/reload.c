@@ -4,19 +4,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/value.h"
 #include "daemon_int.h"
 
 #define REPORT_BYTES ((size_t)256 << 10)
 #define PLACE_BYTES  (PATH_MAX + 32)
+/* A worker adopts with its next turn, for which it is woken. */
+#define ADOPTION_LOOK_US UINT64_C(500)
+#define ADOPTION_WAIT_US UINT64_C(2000000)
 
 /* One reload on its way through the builder thread and back. */
-struct reload {
+struct daemon_reload_job {
     struct daemon_service *service;
     struct ctl_reply *reply; /* NULL: asked for by a signal */
     struct conf_report *report;
     struct daemon_snapshot *snapshot;
     int error;
     char reputation[256]; /* what reading the CSV file again said */
+    struct rt_timer adoption;
+    uint64_t give_up_us; /* when workers are waited for no longer */
 };
 
 /* Not every problem has a place: a changed listen address has none. */
@@ -59,7 +65,7 @@ static void needs_restart(const char *path, void *argument)
 /* Listen addresses are bound for the life of the process, and plans name them by position. */
 static void refuse_listen(const char *path, void *argument)
 {
-    struct reload *reload = argument;
+    struct daemon_reload_job *reload = argument;
     if (strncmp(path, "listen", 6) != 0)
         return;
     conf_report_add(reload->report, CONF_ERROR, NULL,
@@ -74,7 +80,7 @@ static bool same_listen(const struct daemon_settings *a, const struct daemon_set
     return a->proxy.listeners.count == b->proxy.listeners.count;
 }
 
-static void compare(struct reload *reload)
+static void compare(struct daemon_reload_job *reload)
 {
     const struct daemon_settings *old = &reload->service->snapshot->settings;
     const struct daemon_settings *new = &reload->snapshot->settings;
@@ -91,7 +97,7 @@ static void destroy_snapshot(void *object)
     daemon_snapshot_destroy(object);
 }
 
-static void install(struct reload *reload)
+static void install(struct daemon_reload_job *reload)
 {
     struct daemon_service *service = reload->service;
     struct daemon_snapshot *old = service->snapshot;
@@ -110,7 +116,42 @@ static void install(struct reload *reload)
                rule_set_count(screen_policy_rules(reload->snapshot->policy)));
 }
 
-static void answer(struct reload *reload)
+static bool all_adopted(const struct daemon_service *service)
+{
+    for (size_t i = 0; i < service->shared.workers; i++)
+        if (!daemon_worker_has_adopted(service->workers[i]))
+            return false;
+    return true;
+}
+
+struct daemon_stalls daemon_stalls(const struct daemon_service *service)
+{
+    struct daemon_stalls stalls = {0, 0};
+    for (size_t i = 0; i < service->shared.workers; i++) {
+        const struct daemon_turns *turns = daemon_worker_turns(service->workers[i]);
+        uint64_t longest_us = atomic_load_explicit(&turns->longest_us, memory_order_relaxed);
+        uint64_t reload_us = atomic_load_explicit(&turns->reload_longest_us, memory_order_relaxed);
+        stalls.longest_us = longest_us > stalls.longest_us ? longest_us : stalls.longest_us;
+        stalls.reload_us = reload_us > stalls.reload_us ? reload_us : stalls.reload_us;
+    }
+    return stalls;
+}
+
+static void answer_success(const struct daemon_reload_job *reload)
+{
+    const struct daemon_service *service = reload->service;
+    char memory[64];
+    struct buffer stall = buffer_over(memory, sizeof(memory));
+    conf_value_append_duration(&stall, daemon_stalls(service).reload_us);
+    ctl_reply_result(reload->reply, CTL_STATUS_OK, "rules %s are in force%s%s; %s %.*s",
+                     rule_set_version(screen_policy_rules(service->snapshot->policy)),
+                     reload->reputation[0] != '\0' ? "; " : "", reload->reputation,
+                     all_adopted(service) ? "longest worker stall"
+                                          : "a worker is still busy with old messages, stalled",
+                     SLICE_ARGS(buffer_slice(&stall)));
+}
+
+static void answer(struct daemon_reload_job *reload)
 {
     char *memory = malloc(REPORT_BYTES);
     struct ctl_reply *reply = reload->reply;
@@ -121,31 +162,19 @@ static void answer(struct reload *reload)
         free(memory);
     }
     if (reload->error == 0)
-        ctl_reply_result(reply, CTL_STATUS_OK, "rules %s are in force%s%s",
-                         rule_set_version(screen_policy_rules(reload->service->snapshot->policy)),
-                         reload->reputation[0] != '\0' ? "; " : "", reload->reputation);
+        answer_success(reload);
     else
         ctl_reply_result(reply, CTL_STATUS_FAILED, "refused, the old configuration stays: %s",
                          reload->service->reload_failure);
     ctl_reply_finish(reply);
 }
 
-/* On the control thread. */
-static void finish(void *target, void *argument)
+/* The reload is over: in force with every worker, or refused. */
+static void conclude(struct daemon_reload_job *reload)
 {
-    struct daemon_service *service = target;
-    struct reload *reload = argument;
-    rt_thread_join(service->builder);
-    service->builder = NULL;
-    conf_report_each(reload->report, log_problem, NULL);
-    if (reload->error == 0) {
-        install(reload);
-    } else {
-        service->reload_failure[0] = '\0';
-        conf_report_each(reload->report, first_problem, service);
-        log_error("reload", "refused, the old configuration stays: %s", service->reload_failure);
-        daemon_snapshot_destroy(reload->snapshot);
-    }
+    struct daemon_service *service = reload->service;
+    atomic_fetch_add_explicit(&service->shared.reloading, 1, memory_order_relaxed);
+    service->reload = NULL;
     if (reload->reply != NULL)
         answer(reload);
     conf_report_destroy(reload->report);
@@ -154,9 +183,49 @@ static void finish(void *target, void *argument)
         daemon_reload_by_signal(service);
 }
 
+static void look_for_adoption(struct rt_timer *timer, uint64_t now_us)
+{
+    struct daemon_reload_job *reload = LIST_ENTRY(timer, struct daemon_reload_job, adoption);
+    if (all_adopted(reload->service) || now_us >= reload->give_up_us)
+        conclude(reload);
+    else
+        rt_timer_set(reload->service->wheel, timer, now_us, ADOPTION_LOOK_US);
+}
+
+void daemon_reload_settle(struct daemon_service *service)
+{
+    struct daemon_reload_job *reload = service->reload;
+    if (reload == NULL)
+        return;
+    rt_timer_cancel(service->wheel, &reload->adoption);
+    conclude(reload);
+}
+
+/* On the control thread. */
+static void finish(void *target, void *argument)
+{
+    struct daemon_service *service = target;
+    struct daemon_reload_job *reload = argument;
+    uint64_t now_us = rt_loop_now(service->loop);
+    rt_thread_join(service->builder);
+    service->builder = NULL;
+    conf_report_each(reload->report, log_problem, NULL);
+    if (reload->error == 0) {
+        install(reload);
+        reload->give_up_us = now_us + ADOPTION_WAIT_US;
+        rt_timer_set(service->wheel, &reload->adoption, now_us, ADOPTION_LOOK_US);
+        return;
+    }
+    service->reload_failure[0] = '\0';
+    conf_report_each(reload->report, first_problem, service);
+    log_error("reload", "refused, the old configuration stays: %s", service->reload_failure);
+    daemon_snapshot_destroy(reload->snapshot);
+    conclude(reload);
+}
+
 /* The numbers of the memory store, which all workers see at once: last, when nothing else can
  * refuse any more. */
-static void reload_numbers(struct reload *reload)
+static void reload_numbers(struct daemon_reload_job *reload)
 {
     struct daemon_service *service = reload->service;
     if (service->snapshot->settings.reputation.backend != REP_BACKEND_MEMORY)
@@ -174,11 +243,12 @@ static void reload_numbers(struct reload *reload)
  */
 static void build(void *argument)
 {
-    struct reload *reload = argument;
+    struct daemon_reload_job *reload = argument;
     struct daemon_service *service = reload->service;
+    rt_thread_give_way();
     reload->error =
         daemon_snapshot_load(service->config_path, service->snapshot, service->shared.registry,
-                             reload->report, &reload->snapshot);
+                             service->ledger, reload->report, &reload->snapshot);
     if (reload->error == 0)
         compare(reload);
     if (reload->error == 0)
@@ -190,16 +260,17 @@ static void build(void *argument)
 
 int daemon_reload(struct daemon_service *service, struct ctl_reply *reply)
 {
-    if (service->builder != NULL) {
+    if (service->reload != NULL) {
         log_warning("reload", "a reload is under way already; this one is not done");
         return -EBUSY;
     }
     int error = -ENOMEM;
-    struct reload *reload = calloc(1, sizeof(*reload));
+    struct daemon_reload_job *reload = calloc(1, sizeof(*reload));
     if (reload == NULL)
         return -ENOMEM;
     reload->service = service;
     reload->reply = reply;
+    rt_timer_init(&reload->adoption, look_for_adoption);
     error = conf_report_create(&reload->report);
     if (error == 0)
         error = rt_thread_start("builder", -1, build, reload, &service->builder);
@@ -208,13 +279,15 @@ int daemon_reload(struct daemon_service *service, struct ctl_reply *reply)
         free(reload);
         return error;
     }
+    service->reload = reload;
+    atomic_fetch_add_explicit(&service->shared.reloading, 1, memory_order_relaxed);
     return CTL_LATER;
 }
 
 void daemon_reload_by_signal(struct daemon_service *service)
 {
     /* The reload under way may have read the old file already. */
-    service->reload_again = service->builder != NULL;
-    if (service->builder == NULL && daemon_reload(service, NULL) < 0)
+    service->reload_again = service->reload != NULL;
+    if (service->reload == NULL && daemon_reload(service, NULL) < 0)
         log_error("reload", "could not be started; the old configuration stays");
 }

@@ -244,7 +244,8 @@ static void before_wait(void *argument, uint64_t *wait_us)
 }
 
 int daemon_service_create(const char *config_path, struct stats_registry *registry,
-                          struct daemon_snapshot *snapshot, struct daemon_service **service)
+                          struct screen_ledger *ledger, struct daemon_snapshot *snapshot,
+                          struct daemon_service **service)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, 0};
     struct daemon_service *created = calloc(1, sizeof(*created));
@@ -253,7 +254,9 @@ int daemon_service_create(const char *config_path, struct stats_registry *regist
         return -ENOMEM;
     }
     created->config_path = config_path;
+    list_init(&created->queries);
     created->snapshot = snapshot;
+    created->ledger = ledger;
     created->started_us = clock_monotonic_us();
     rt_process_raise_descriptors(DESCRIPTORS);
     int error = arena_create(ARENA_CHUNK, 0, &created->arena);
@@ -328,8 +331,10 @@ void daemon_service_destroy(struct daemon_service *service)
     /* A reload that had been built still answers who asked for it. */
     if (service->mailbox != NULL)
         rt_mailbox_close(service->mailbox);
+    daemon_reload_settle(service);
     for (size_t i = 0; service->workers != NULL && i < shared->workers; i++)
         daemon_worker_destroy(service->workers[i]);
+    daemon_explain_abandon(service);
     if (shared->store != NULL)
         rep_store_stop(shared->store);
     ctl_control_server_destroy(service->control);

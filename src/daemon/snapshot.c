@@ -42,9 +42,11 @@ static int rule_paths(const char *path, struct daemon_snapshot *snapshot, const 
     return 0;
 }
 
-static int load_rules(const char *path, const struct daemon_snapshot *previous,
-                      struct stats_registry *registry, struct conf_report *report,
-                      struct daemon_snapshot *snapshot)
+/* sound: the settings are; else the rules are only looked through, so that one run shows all that
+ * is wrong. */
+static int load_rules(const char *path, bool sound, const struct daemon_snapshot *previous,
+                      struct stats_registry *registry, struct screen_ledger *ledger,
+                      struct conf_report *report, struct daemon_snapshot *snapshot)
 {
     const struct rule_set *old = previous != NULL ? screen_policy_rules(previous->policy) : NULL;
     const char **paths = NULL;
@@ -53,8 +55,10 @@ static int load_rules(const char *path, const struct daemon_snapshot *previous,
     if (error == 0)
         error = rule_set_reload(&screen_catalogue, paths, snapshot->settings.rules.count, old,
                                 report, &rules);
+    if (error == 0 && !sound)
+        error = ERROR_CONFIG;
     if (error == 0)
-        error = screen_policy_create(&snapshot->settings.screening, rules, registry, report,
+        error = screen_policy_create(&snapshot->settings.screening, rules, registry, ledger, report,
                                      &snapshot->policy);
     if (error != 0)
         rule_set_destroy(rules);
@@ -62,21 +66,23 @@ static int load_rules(const char *path, const struct daemon_snapshot *previous,
 }
 
 int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previous,
-                         struct stats_registry *registry, struct conf_report *report,
-                         struct daemon_snapshot **snapshot)
+                         struct stats_registry *registry, struct screen_ledger *ledger,
+                         struct conf_report *report, struct daemon_snapshot **snapshot)
 {
     int error = -ENOMEM;
+    bool sound = false;
     struct daemon_snapshot *created = calloc(1, sizeof(*created));
     if (created == NULL)
         goto out;
     error = arena_create(ARENA_CHUNK, 0, &created->arena);
     if (error == 0)
         error = load_settings(path, report, created);
-    if (error == 0)
-        error = load_rules(path, previous, registry, report, created);
+    sound = error == 0;
+    if (sound || error == ERROR_CONFIG)
+        error = load_rules(path, sound, previous, registry, ledger, report, created);
     if (error == 0)
         error = proxy_plan_create(&created->settings.proxy, screen_policy_rules(created->policy),
-                                  registry, report, &created->plan);
+                                  registry, ledger, report, &created->plan);
     if (error != 0)
         goto out;
     created->proxy = (struct proxy_snapshot){

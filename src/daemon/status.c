@@ -33,9 +33,21 @@ static void fill_trunks(const struct daemon_service *service, struct stats_json 
         stats_json_uint(
             json, "blocked",
             stats_label_total(registry, STATS_FAMILY_TRUNK_BLOCKED, trunk->label_blocked));
+        stats_json_uint(
+            json, "over_budget",
+            stats_label_total(registry, STATS_FAMILY_TRUNK_OVER_BUDGET, trunk->label_over_budget));
+        daemon_fill_budget(json, trunk->screen.blocks, clock_wall_us());
         stats_json_end_object(json);
     }
     stats_json_end_array(json);
+}
+
+static void fill_turns(const struct daemon_service *service, struct stats_json *json)
+{
+    struct daemon_stalls stalls = daemon_stalls(service);
+    stats_json_uint(json, "longest_stall_us", stalls.longest_us);
+    if (service->reloads > 0)
+        stats_json_uint(json, "reload_stall_us", stalls.reload_us);
 }
 
 static void fill_listeners(const struct daemon_service *service, struct stats_json *json)
@@ -137,7 +149,9 @@ static void fill_status(void *argument, struct stats_json *json)
                     stats_gauge_total(registry, STATS_GAUGE_TRANSACTION_BYTES));
     stats_json_text(json, "rules_version", rule_set_version(rules));
     stats_json_uint(json, "rules", rule_set_count(rules));
+    daemon_fill_demoted(service, json);
     stats_json_uint(json, "reloads", service->reloads);
+    fill_turns(service, json);
     text_unless_empty(json, "reload_failure", service->reload_failure);
     fill_reputation(service, json);
     fill_trunks(service, json);

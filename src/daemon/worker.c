@@ -23,10 +23,16 @@ struct daemon_worker {
     struct txn_layer *transactions;
     struct call_table *calls;
     struct screen_engine *screening;
+    struct screen_recent *recent;
     struct rep_lookup *lookup;
     struct proxy *proxy;
     struct daemon_snapshot *snapshot; /* the one that was adopted */
     struct rt_timer upkeep;
+    uint64_t woken_us;
+    uint32_t reload_seen; /* shared->reloading as of the last turn */
+    struct daemon_turns turns;
+    /* The snapshot of the last turn that is over; only compared. */
+    _Atomic(const struct daemon_snapshot *) adopted;
 };
 
 /* ---- glue: the transport feeds the proxy, the transactions feed the transport ------------- */
@@ -103,9 +109,43 @@ static void adopt(struct daemon_worker *worker)
 static void after_wait(void *argument)
 {
     struct daemon_worker *worker = argument;
+    worker->woken_us = rt_loop_now(worker->loop);
     reclaim_online(worker->reader);
     tp_worker_after_sleep(worker->transport);
     adopt(worker);
+}
+
+static void note_longest(_Atomic uint64_t *longest_us, uint64_t turn_us)
+{
+    if (turn_us > atomic_load_explicit(longest_us, memory_order_relaxed))
+        atomic_store_explicit(longest_us, turn_us, memory_order_relaxed);
+}
+
+/* Costs a turn one look at the clock. */
+static void measure_turn(struct daemon_worker *worker)
+{
+    uint64_t turn_us = clock_monotonic_us() - worker->woken_us;
+    uint32_t reloading = atomic_load_explicit(&worker->shared->reloading, memory_order_relaxed);
+    bool is_reloading = reloading % 2 != 0;
+    if (reloading != worker->reload_seen && is_reloading)
+        atomic_store_explicit(&worker->turns.reload_longest_us, 0, memory_order_relaxed);
+    worker->reload_seen = reloading;
+    note_longest(&worker->turns.longest_us, turn_us);
+    if (is_reloading)
+        note_longest(&worker->turns.reload_longest_us, turn_us);
+    if (atomic_load_explicit(&worker->adopted, memory_order_relaxed) != worker->snapshot)
+        atomic_store_explicit(&worker->adopted, worker->snapshot, memory_order_release);
+}
+
+bool daemon_worker_has_adopted(const struct daemon_worker *worker)
+{
+    return atomic_load_explicit(&worker->adopted, memory_order_acquire) ==
+           atomic_load_explicit(&worker->shared->current, memory_order_relaxed);
+}
+
+const struct daemon_turns *daemon_worker_turns(const struct daemon_worker *worker)
+{
+    return &worker->turns;
 }
 
 static void before_wait(void *argument, uint64_t *wait_us)
@@ -125,6 +165,7 @@ static void before_wait(void *argument, uint64_t *wait_us)
         tp_worker_flush(worker->transport);
         *wait_us = 0;
     }
+    measure_turn(worker);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -161,7 +202,10 @@ static int create_tables(struct daemon_worker *worker)
 static int create_proxy(struct daemon_worker *worker)
 {
     struct daemon_shared *shared = worker->shared;
+    const uint32_t kept = worker->snapshot->settings.screening.explain_calls;
     int error = screen_engine_create(shared->store, &worker->screening);
+    if (error == 0 && kept > 0)
+        error = screen_recent_create(kept, &worker->recent);
     if (error == 0 && rep_store_mode(shared->store) == REP_MODE_LOOKUP)
         error = rep_lookup_create(shared->store, worker->loop, worker->wheel, &worker->lookup);
     if (error != 0)
@@ -178,6 +222,7 @@ static int create_proxy(struct daemon_worker *worker)
         .wheel = worker->wheel,
         .screening = worker->screening,
         .limiter = shared->limiter,
+        .recent = worker->recent,
         .lookup = worker->lookup,
         .stats = worker->stats,
         .events = worker->events,
@@ -226,7 +271,8 @@ static void run(void *argument)
 {
     struct daemon_worker *worker = argument;
     reclaim_online(worker->reader);
-    upkeep(&worker->upkeep, rt_loop_refresh(worker->loop));
+    worker->woken_us = rt_loop_refresh(worker->loop);
+    upkeep(&worker->upkeep, worker->woken_us);
     int error = rt_loop_run(worker->loop);
     if (error != 0)
         log_error("daemon", "worker %zu: its event loop failed: %s", worker->index,
@@ -246,6 +292,16 @@ int daemon_worker_start(struct daemon_worker *worker)
 struct stats_event_queue *daemon_worker_events(const struct daemon_worker *worker)
 {
     return worker->events;
+}
+
+const struct screen_recent *daemon_worker_recent(const struct daemon_worker *worker)
+{
+    return worker->recent;
+}
+
+int daemon_worker_post(struct daemon_worker *worker, rt_message_fn *letter, void *argument)
+{
+    return rt_mailbox_post(worker->mailbox, letter, argument);
 }
 
 static void drain_letter(void *target, void *argument)
@@ -285,6 +341,7 @@ void daemon_worker_destroy(struct daemon_worker *worker)
         tp_worker_destroy(worker->transport);
     rep_lookup_destroy(worker->lookup);
     proxy_destroy(worker->proxy);
+    screen_recent_destroy(worker->recent);
     screen_engine_destroy(worker->screening);
     call_table_destroy(worker->calls);
     txn_layer_destroy(worker->transactions);

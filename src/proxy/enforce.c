@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
 #include "base/encode.h"
+#include "config/value.h"
 #include "proxy_int.h"
 
 /* ---- block --------------------------------------------------------------------------------- */
@@ -196,14 +198,39 @@ int proxy_divert(struct proxy *proxy, const struct proxy_request *request,
 
 /* ---- counts and events --------------------------------------------------------------------- */
 
-static void count_rules(struct proxy *proxy, const struct rule_outcome *outcome)
+/* One in so many judgements by rules is measured: some microseconds each, so nanoseconds a call. */
+#define MEASURED_EVERY 1024
+
+static void record_cost(void *context, uint32_t rule, uint64_t nanoseconds)
 {
-    const struct screen_policy *policy = proxy->snapshot.policy;
+    struct proxy *proxy = context;
+    const struct screen_rule_labels *labels =
+        screen_policy_rule_labels(proxy->snapshot.policy, rule);
+    stats_add_label(proxy->parts.stats, STATS_FAMILY_RULES_COST, labels->rules_cost, nanoseconds);
+    stats_count_label(proxy->parts.stats, STATS_FAMILY_RULES_MEASURED, labels->rules_measured);
+}
+
+static void measure_rules(struct proxy *proxy)
+{
+    const struct rule_meter meter = {proxy, clock_monotonic_ns, record_cost};
+    if (proxy->until_measured-- > 0)
+        return;
+    proxy->until_measured = MEASURED_EVERY - 1;
+    screen_engine_measure(proxy->parts.screening, &meter);
+}
+
+static void count_rules(struct proxy *proxy, const struct rule_outcome *outcome, uint64_t wall_us)
+{
+    struct stats_shard *stats = proxy->parts.stats;
     for (uint32_t i = 0; i < outcome->fired_count; i++) {
         const struct rule_fired *fired = &outcome->fired[i];
-        stats_count_label(proxy->parts.stats,
-                          fired->shadow ? STATS_FAMILY_RULES_SHADOW : STATS_FAMILY_RULES,
-                          screen_policy_rule_label(policy, fired->rule, fired->shadow));
+        const struct screen_rule_labels *labels =
+            screen_policy_rule_labels(proxy->snapshot.policy, fired->rule);
+        if (fired->shadow)
+            stats_count_label(stats, STATS_FAMILY_RULES_SHADOW, labels->rules_shadow);
+        else
+            stats_count_label(stats, STATS_FAMILY_RULES, labels->rules);
+        stats_moment_set(stats, STATS_MOMENT_RULE_HIT, labels->rules, wall_us / 1000000);
     }
     stats_add(proxy->parts.stats, STATS_REGEX_LIMIT,
               (uint64_t)outcome->regex_limited + outcome->regex_too_long);
@@ -214,8 +241,8 @@ static void fill_rules(struct stats_event *event, const struct proxy *proxy,
                        const struct rule_outcome *outcome)
 {
     for (uint32_t i = 0; i < outcome->fired_count && i < STATS_EVENT_RULES; i++) {
-        event->rules[i].label = screen_policy_rule_label(
-            proxy->snapshot.policy, outcome->fired[i].rule, outcome->fired[i].shadow);
+        event->rules[i].label =
+            screen_policy_rule_labels(proxy->snapshot.policy, outcome->fired[i].rule)->rules;
         event->rules[i].points = outcome->fired[i].points;
         event->rules[i].shadow = outcome->fired[i].shadow;
         event->rule_count++;
@@ -252,17 +279,32 @@ static uint8_t missing_of(const struct screen_verdict *verdict, const struct rul
     return (uint8_t)(reputation << STATS_MISSING_REPUTATION | patterns << STATS_MISSING_PATTERNS);
 }
 
-static void write_event(struct proxy *proxy, const struct proxy_request *request,
-                        const struct screen_verdict *verdict, const struct proxy_trunk *to,
-                        uint16_t status, uint32_t type)
+static void fill_alternative(struct stats_event *event, const struct proxy *proxy,
+                             const struct screen_alternative *other)
 {
-    const struct rule_outcome *outcome = screen_engine_outcome(proxy->parts.screening);
-    struct stats_event *event = stats_event_begin(proxy->parts.events);
-    if (event == NULL) {
-        stats_count(proxy->parts.stats, STATS_EVENTS_LOST);
+    if (!other->differs)
         return;
-    }
-    event->wall_us = proxy_wall(proxy, request->packet->received_us);
+    event->would_action = (uint8_t)proxy->parts.labels->actions[other->action];
+    event->would_score = other->score;
+    if (other->action == RULE_BLOCK)
+        event->would_code = (uint16_t)rule_profile_status(other->profile);
+}
+
+/* What an event tells of: one call and what became of it. */
+struct recorded {
+    const struct proxy_request *request;
+    const struct screen_verdict *verdict;
+    const struct proxy_trunk *to;
+    uint16_t status;
+    uint32_t type;
+    uint64_t wall_us;
+};
+
+static void fill_event(struct stats_event *event, struct proxy *proxy,
+                       const struct recorded *recorded)
+{
+    const struct screen_verdict *verdict = recorded->verdict;
+    event->wall_us = recorded->wall_us;
     event->sequence = ++proxy->event_sequence;
     event->worker = (uint16_t)proxy->parts.worker;
     event->kind = STATS_EVENT_VERDICT;
@@ -270,21 +312,98 @@ static void write_event(struct proxy *proxy, const struct proxy_request *request
     event->reason = (uint8_t)proxy->parts.labels->authorities[verdict->authority];
     event->score = verdict->score;
     event->degraded = verdict->degraded;
-    event->missing = missing_of(verdict, verdict->rules_ran ? outcome : NULL);
+    event->missing =
+        missing_of(verdict, verdict->rules_ran ? screen_engine_outcome(proxy->parts.screening) : NULL);
     event->would_have = verdict->action == RULE_ALLOW;
-    event->code = status;
-    event->trunk_in = request->from->label_in;
-    event->trunk_out = status == 0 && to != NULL ? to->label_out : 0;
-    event->type = type;
+    fill_alternative(event, proxy, &verdict->would_get);
+    event->code = recorded->status;
+    event->trunk_in = recorded->request->from->label_in;
+    event->trunk_out = recorded->status == 0 && recorded->to != NULL ? recorded->to->label_out : 0;
+    event->type = recorded->type;
     event->screening_ns = verdict->screening_ns;
     stats_event_text(event->rules_version, sizeof(event->rules_version),
                      slice_of_text(rule_set_version(screen_policy_rules(proxy->snapshot.policy))));
-    stats_event_text(event->call_id, sizeof(event->call_id), request->message->call_id);
+    stats_event_text(event->call_id, sizeof(event->call_id), recorded->request->message->call_id);
     fill_parties(event, proxy);
-    if (verdict->rules_ran)
-        fill_rules(event, proxy, outcome);
+}
+
+static void write_event(struct proxy *proxy, const struct recorded *recorded)
+{
+    struct stats_event *event = stats_event_begin(proxy->parts.events);
+    if (event == NULL) {
+        stats_count(proxy->parts.stats, STATS_EVENTS_LOST);
+        return;
+    }
+    fill_event(event, proxy, recorded);
+    if (recorded->verdict->rules_ran)
+        fill_rules(event, proxy, screen_engine_outcome(proxy->parts.screening));
     stats_event_commit(proxy->parts.events);
 }
+
+/* ---- alerts -------------------------------------------------------------------------------- */
+
+static struct slice alert_text(char *memory, size_t capacity, const struct proxy *proxy,
+                               const struct recorded *recorded, const struct screen_alert *alert)
+{
+    struct buffer text = buffer_over(memory, capacity);
+    if (alert->kind == SCREEN_BUDGET_TRUNK) {
+        buffer_append_literal(&text, "trunk \"");
+        buffer_append(&text, recorded->request->from->screen.name);
+        buffer_append_literal(&text, "\": its lists are beyond their budget of ");
+    } else {
+        buffer_append_literal(&text, "rule \"");
+        buffer_append_text(
+            &text, rule_set_rule(screen_policy_rules(proxy->snapshot.policy), alert->rule)->id);
+        buffer_append_literal(&text, "\" is beyond its budget of ");
+    }
+    buffer_append_uint(&text, alert->limit->calls);
+    buffer_append_char(&text, '/');
+    conf_value_append_duration(&text, alert->limit->period_us);
+    return buffer_slice(&text);
+}
+
+/* With the call that was the first beyond the budget, and its rule. */
+static void write_alert(struct proxy *proxy, const struct recorded *recorded,
+                        const struct screen_alert *alert, struct slice text)
+{
+    struct stats_event *event =
+        proxy->parts.events != NULL ? stats_event_begin(proxy->parts.events) : NULL;
+    if (event == NULL) {
+        stats_count(proxy->parts.stats, STATS_EVENTS_LOST);
+        return;
+    }
+    fill_event(event, proxy, recorded);
+    event->kind = STATS_EVENT_ALERT;
+    stats_event_text(event->alert, sizeof(event->alert), text);
+    if (alert->kind == SCREEN_BUDGET_RULE) {
+        event->rule_count = 1;
+        event->rules[0].label =
+            screen_policy_rule_labels(proxy->snapshot.policy, alert->rule)->rules;
+        event->rules[0].shadow = true;
+    }
+    stats_event_commit(proxy->parts.events);
+}
+
+/* Rare by construction: once for each demotion, and once a period for each trunk. */
+static void raise_alerts(struct proxy *proxy, const struct recorded *recorded)
+{
+    static const char *const remedies[] = {
+        [SCREEN_BUDGET_RULE] = "in shadow until it is changed, or armed by `ringfence rules rearm`",
+        [SCREEN_BUDGET_TRUNK] = "they block no more in this period",
+    };
+    const struct screen_alert *alerts = screen_engine_alerts(proxy->parts.screening);
+    for (uint32_t i = 0; i < recorded->verdict->alert_count; i++) {
+        char memory[256], shown[512];
+        struct slice text = alert_text(memory, sizeof(memory), proxy, recorded, &alerts[i]);
+        log_warning("budget", "%s: %s", log_slice(shown, sizeof(shown), text),
+                    remedies[alerts[i].kind]);
+        if (alerts[i].kind == SCREEN_BUDGET_RULE)
+            stats_count(proxy->parts.stats, STATS_RULES_DEMOTED);
+        write_alert(proxy, recorded, &alerts[i], text);
+    }
+}
+
+/* ---- verdicts ------------------------------------------------------------------------------ */
 
 /* A type that Redis names is registered at its first interception: a mutex once a type. */
 static uint32_t reputation_type_label(struct proxy *proxy, const struct screen_verdict *verdict)
@@ -296,31 +415,48 @@ static uint32_t reputation_type_label(struct proxy *proxy, const struct screen_v
     return *label;
 }
 
-void proxy_record_verdict(struct proxy *proxy, const struct proxy_request *request,
-                          const struct screen_verdict *verdict, const struct proxy_trunk *to,
-                          uint16_t status)
+static void count_verdict(struct proxy *proxy, const struct recorded *recorded)
 {
     const struct proxy_parts *parts = &proxy->parts;
-    uint32_t type = verdict->type_label;
-    bool fired = false;
+    const struct screen_verdict *verdict = recorded->verdict;
     stats_count_label(parts->stats, STATS_FAMILY_VERDICTS, parts->labels->actions[verdict->action]);
     stats_count_label(parts->stats, STATS_FAMILY_REASONS,
                       parts->labels->authorities[verdict->authority]);
     if (verdict->degraded)
         stats_count(parts->stats, STATS_VERDICTS_DEGRADED);
-    if (verdict->rules_ran) {
-        const struct rule_outcome *outcome = screen_engine_outcome(parts->screening);
-        count_rules(proxy, outcome);
-        fired = outcome->fired_count > 0;
-    }
-    if (verdict->action == RULE_ALLOW && !fired)
-        return;
+    if (verdict->over_budget)
+        stats_count_label(parts->stats, STATS_FAMILY_TRUNK_OVER_BUDGET,
+                          recorded->request->from->label_over_budget);
+    if (verdict->rules_ran)
+        count_rules(proxy, screen_engine_outcome(parts->screening), recorded->wall_us);
+}
+
+void proxy_record_verdict(struct proxy *proxy, const struct proxy_request *request,
+                          const struct screen_verdict *verdict, const struct proxy_trunk *to,
+                          uint16_t status)
+{
+    const struct proxy_parts *parts = &proxy->parts;
+    struct recorded recorded = {request,
+                                verdict,
+                                to,
+                                status,
+                                verdict->type_label,
+                                proxy_wall(proxy, request->packet->received_us)};
+    bool fired = verdict->rules_ran && screen_engine_outcome(parts->screening)->fired_count > 0;
+    if (parts->recent != NULL)
+        proxy_keep_call(proxy, request, verdict, status);
+    count_verdict(proxy, &recorded);
     if (verdict->type_id != 0)
-        type = reputation_type_label(proxy, verdict);
+        recorded.type = reputation_type_label(proxy, verdict);
+    if (verdict->alert_count > 0)
+        raise_alerts(proxy, &recorded);
     if (verdict->action != RULE_ALLOW)
-        stats_count_label(parts->stats, STATS_FAMILY_TYPES, type);
+        stats_count_label(parts->stats, STATS_FAMILY_TYPES, recorded.type);
     if (verdict->action == RULE_BLOCK)
         stats_count_label(parts->stats, STATS_FAMILY_TRUNK_BLOCKED, request->from->label_blocked);
-    if (parts->events != NULL)
-        write_event(proxy, request, verdict, to, status, type);
+    if (parts->events != NULL &&
+        (verdict->action != RULE_ALLOW || fired || verdict->would_get.differs))
+        write_event(proxy, &recorded);
+    if (verdict->rules_ran)
+        measure_rules(proxy);
 }

@@ -139,37 +139,43 @@ static void conclude(struct proxy *proxy, const struct proxy_request *request,
     proxy_record_verdict(proxy, request, verdict, path->to, status);
 }
 
-static bool source_known(const struct tp_address *source)
+bool proxy_source_address(const struct tp_address *source, struct rule_address *address)
 {
-    return source->family == 4 || source->family == 6;
+    *address = (struct rule_address){{0}};
+    if (source->family == 6) {
+        memcpy(address->bytes, source->bytes, sizeof(address->bytes));
+        return true;
+    }
+    address->bytes[10] = 0xff;
+    address->bytes[11] = 0xff;
+    memcpy(address->bytes + 12, source->bytes, 4);
+    return source->family == 4;
 }
 
-/* IPv4 as rules have it: behind ::ffff: */
-static struct rule_address address_of(const struct tp_address *source)
+uint64_t proxy_call_hash(const struct ident_marks *marks, struct slice call_id)
 {
-    struct rule_address address = {{0}};
-    if (source->family == 6) {
-        memcpy(address.bytes, source->bytes, sizeof(address.bytes));
-        return address;
-    }
-    address.bytes[10] = 0xff;
-    address.bytes[11] = 0xff;
-    memcpy(address.bytes + 12, source->bytes, 4);
-    return address;
+    return hash_slice(&marks->tag, call_id);
+}
+
+bool proxy_is_hurried(const struct proxy *proxy, const struct proxy_request *request)
+{
+    return request->packet->backlog_us > proxy->snapshot.limits->overload_begin_us;
 }
 
 static int judge(struct proxy *proxy, const struct proxy_request *request,
                  enum screen_reputation reputation, const struct rep_finding *finding,
                  struct screen_verdict *verdict)
 {
-    const struct rule_address source = address_of(&request->packet->source);
+    struct rule_address source;
+    bool source_known = proxy_source_address(&request->packet->source, &source);
     struct screen_input input = {
         .message = request->message,
-        .source = source_known(&request->packet->source) ? &source : NULL,
-        .call_hash = hash_slice(&proxy->parts.marks->tag, request->message->call_id),
-        .hurried = request->packet->backlog_us > proxy->snapshot.limits->overload_begin_us,
+        .source = source_known ? &source : NULL,
+        .call_hash = proxy_call_hash(proxy->parts.marks, request->message->call_id),
+        .hurried = proxy_is_hurried(proxy, request),
         .trunk = &request->from->screen,
         .wall_us = proxy_wall(proxy, request->packet->received_us),
+        .charged = true,
         .reputation = reputation,
         .finding = finding != NULL ? *finding : rep_finding_none(),
     };

@@ -130,6 +130,7 @@ void proxy_plan_destroy(struct proxy_plan *plan)
         struct proxy_trunk *trunk = &plan->trunks[i];
         num_trie_destroy(trunk->routes);
         num_trie_destroy(trunk->originates);
+        screen_budget_close(trunk->screen.blocks);
         free(trunk->number_rules);
         free(trunk->sources);
         free(trunk->targets);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/random.h"
 #include "plan_int.h"
 #include "rules/ruleset.h"
@@ -156,6 +157,7 @@ static void label_trunk(struct builder *b, struct proxy_trunk *trunk)
     trunk->label_in = stats_label(b->registry, STATS_FAMILY_TRUNK_CALLS_IN, name);
     trunk->label_out = stats_label(b->registry, STATS_FAMILY_TRUNK_CALLS_OUT, name);
     trunk->label_blocked = stats_label(b->registry, STATS_FAMILY_TRUNK_BLOCKED, name);
+    trunk->label_over_budget = stats_label(b->registry, STATS_FAMILY_TRUNK_OVER_BUDGET, name);
     trunk->label_answered = stats_label(b->registry, STATS_FAMILY_TRUNK_ANSWERED, name);
 }
 
@@ -397,14 +399,34 @@ static int build(struct builder *b, const struct rule_set *rules)
     return error;
 }
 
+static int open_budgets(struct builder *b, const struct rule_set *rules,
+                        struct screen_ledger *ledger)
+{
+    for (size_t i = 0; i < b->plan->trunk_count; i++) {
+        struct screen_trunk *trunk = &b->plan->trunks[i].screen;
+        const struct rule_trunk_budget *budget = rule_set_find_budget(rules, trunk->name);
+        if (budget == NULL || budget->blocks.calls == 0)
+            continue;
+        const struct screen_budget_key key = {
+            SCREEN_BUDGET_TRUNK, trunk->name,
+            hash_mix(budget->blocks.calls, budget->blocks.period_us)};
+        int error = screen_budget_open(ledger, &key, &budget->blocks, &trunk->blocks);
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
 int proxy_plan_create(const struct proxy_settings *settings, const struct rule_set *rules,
-                      struct stats_registry *registry, struct conf_report *report,
-                      struct proxy_plan **plan)
+                      struct stats_registry *registry, struct screen_ledger *ledger,
+                      struct conf_report *report, struct proxy_plan **plan)
 {
     struct builder b = {settings, registry, report, calloc(1, sizeof(struct proxy_plan)), false};
     if (b.plan == NULL)
         return -ENOMEM;
     int error = build(&b, rules);
+    if (error == 0 && ledger != NULL)
+        error = open_budgets(&b, rules, ledger);
     if (error == 0 && b.failed)
         error = ERROR_CONFIG;
     if (error == 0)

@@ -55,6 +55,7 @@ struct proxy {
     uint64_t emergency_due_us;    /* GCRA of the emergency cap */
     uint64_t overloaded_since_us; /* 0: datagrams do not queue */
     uint64_t event_sequence;
+    uint32_t until_measured; /* judgements by rules before one is measured */
     struct log_limit log_malformed;
     struct log_limit log_forged;
     struct smsg message; /* the one being handled */
@@ -154,11 +155,19 @@ void proxy_invite_decide_parked(struct proxy *proxy, uint64_t now_us);
 /* Gives up the pending lookup of a parked context, because a CANCEL came. */
 void proxy_invite_unpark(struct proxy_context *context);
 
+/* Whether the call waited so long that regular expressions are left out. */
+bool proxy_is_hurried(const struct proxy *proxy, const struct proxy_request *request);
+/* From where a request came, IPv4 as rules have it: behind ::ffff:. False when it is not known. */
+bool proxy_source_address(const struct tp_address *source, struct rule_address *address);
+
 /* ---- enforce.c ---------------------------------------------------------------------------- */
-/* Counts the verdict and writes its event. status: what the call was answered, 0: it goes on. */
+/* Counts the verdict and writes its events. status: what the call was answered, 0: it goes on. */
 void proxy_record_verdict(struct proxy *proxy, const struct proxy_request *request,
                           const struct screen_verdict *verdict, const struct proxy_trunk *to,
                           uint16_t status);
+/* Keeps the call for `explain`. */
+void proxy_keep_call(struct proxy *proxy, const struct proxy_request *request,
+                     const struct screen_verdict *verdict, uint16_t status);
 /* How a blocked call is answered; texts are static or in the scratch. */
 struct proxy_refusal {
     uint16_t status;

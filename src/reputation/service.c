@@ -334,6 +334,7 @@ int rep_service_create(const struct rep_service_options *options, const struct r
 static void run(void *argument)
 {
     struct rep_service *service = argument;
+    rt_thread_give_way();
     rt_loop_set_hooks(service->loop, before_wait, after_wait, service);
     uint64_t now_us = rt_loop_refresh(service->loop);
     rt_timer_set(service->wheel, &service->sweep, now_us, SWEEP_US);

@@ -110,6 +110,12 @@ enum rule_type rule_arithmetic_type(uint16_t row)
     return rows[row].result;
 }
 
+enum rule_sign rule_arithmetic_sign(uint16_t row)
+{
+    assert(row < ROW_COUNT);
+    return rows[row].sign;
+}
+
 static double real_of(const struct rule_value *value)
 {
     return value->type == RULE_RATIO ? value->ratio : (double)value->integer;

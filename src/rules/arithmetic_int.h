@@ -30,6 +30,7 @@ enum rule_sign {
 bool rule_arithmetic_find(enum rule_sign sign, enum rule_type left, enum rule_type right,
                           uint16_t *row);
 enum rule_type rule_arithmetic_type(uint16_t row);
+enum rule_sign rule_arithmetic_sign(uint16_t row);
 
 /* Both values are known and of the row's types. */
 struct rule_value rule_arithmetic_do(uint16_t row, const struct rule_value *left,

@@ -56,6 +56,16 @@ static bool check_children(struct checker *checker, struct rule_node *node)
     return true;
 }
 
+static bool is_nothing(struct slice word)
+{
+    static const struct slice words[] = {SLICE_LITERAL("null"), SLICE_LITERAL("none"),
+                                         SLICE_LITERAL("nil"), SLICE_LITERAL("unknown")};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (slice_equal_nocase(words[i], word))
+            return true;
+    return false;
+}
+
 static bool no_such_name(struct checker *checker, const struct rule_node *node)
 {
     const struct rule_names *names = checker->names;
@@ -79,6 +89,8 @@ static bool no_such_name(struct checker *checker, const struct rule_node *node)
         rule_fault_hint(checker->fault, "did you mean %s?", near);
     else if (condition.data != NULL)
         rule_fault_hint(checker->fault, "did you mean the condition %.*s?", SLICE_ARGS(condition));
+    else if (is_nothing(node->text))
+        rule_fault_hint(checker->fault, "whether a value is missing is asked by: not known(...)");
     else if (slice_find(node->text, '.') == node->text.length)
         rule_fault_hint(checker->fault, "texts stand in double quotes");
     return false;
@@ -191,6 +203,9 @@ static bool mismatch(struct checker *checker, const struct rule_node *left,
         rule_fault_expect(checker->fault, "contains");
     if (left->type == RULE_ADDRESS && right->kind == RULE_NODE_VALUE && right->type == RULE_TEXT)
         hint_address(checker, right);
+    if (left->type == RULE_TIME || right->type == RULE_TIME)
+        rule_fault_expect(checker->fault,
+                          "two times, such as 2027-06-30 or 2027-06-30T08:00:00+08:00");
     hint_literal(checker, left->type, right);
     hint_literal(checker, right->type, left);
     return false;
@@ -477,6 +492,12 @@ static bool check_matches(struct checker *checker, struct rule_node *node)
     node->type = RULE_FLAG;
     if (!check_children(checker, node) || !require_text(checker, node->first, "matches"))
         return false;
+    if (node->value.text.length > RULE_REGEX_PATTERN_MAX) {
+        rule_fault_set(checker->fault, checker->text, node->operand,
+                       "the regular expression has %zu bytes", node->value.text.length);
+        rule_fault_expect(checker->fault, "at most %d", RULE_REGEX_PATTERN_MAX);
+        return false;
+    }
     int error = rule_regex_check(node->value.text, node->ignore_case, &problem);
     if (error == -EBADMSG) {
         /* Behind the opening slash or quote; PCRE2 points behind what it refused. */

@@ -132,7 +132,7 @@ static void decide(const struct rule_set *set, const struct tally *tally,
 static bool is_rolled_out(const struct evaluation *evaluation, const struct rule_entry *entry,
                           uint32_t rule)
 {
-    if (entry->rollout >= RULE_ROLLOUT_ALL)
+    if (entry->rollout >= RULE_ROLLOUT_ALL || evaluation->inputs->rolled_out)
         return true;
     const struct slice id = slice_of_text(rule_set_rule(evaluation->set, rule)->id);
     const struct hash_key key = {{evaluation->inputs->call_hash, UINT64_C(0x726f6c6c6f7574)}};
@@ -188,8 +188,7 @@ static void add_unknown(struct evaluation *evaluation, uint32_t rule)
         outcome->unknown[outcome->unknown_count++] = rule;
 }
 
-/* RULE_TRUE for a rule that is to be asked, else why not. */
-static enum rule_result whether_asked(const struct rule_entry *entry, int64_t now_us)
+enum rule_result rule_entry_asked(const struct rule_entry *entry, int64_t now_us)
 {
     if (entry->mode == RULE_OFF)
         return RULE_IS_OFF;
@@ -214,7 +213,7 @@ static void try_all(struct evaluation *evaluation, const struct rule_trace *trac
     const struct rule_set *set = evaluation->set;
     const struct rule_entry *entries = set->entries.items;
     for (uint32_t i = 0; i < set->entries.count; i++) {
-        enum rule_result result = whether_asked(&entries[i], now_us);
+        enum rule_result result = rule_entry_asked(&entries[i], now_us);
         if (result == RULE_TRUE) {
             clear_marks(evaluation->scratch);
             result = rule_program_run(&set->program, entries[i].span, evaluation->inputs,
@@ -231,7 +230,7 @@ static void try_candidate(struct evaluation *evaluation, struct rule_search *sea
 {
     const struct rule_entry *entry =
         (const struct rule_entry *)evaluation->set->entries.items + rule;
-    if (whether_asked(entry, now_us) != RULE_TRUE)
+    if (rule_entry_asked(entry, now_us) != RULE_TRUE)
         return;
     clear_marks(evaluation->scratch);
     add_result(evaluation, entry, rule, rule_index_run(search, rule));
@@ -243,13 +242,7 @@ static void try_candidates(struct evaluation *evaluation, int64_t now_us)
     struct rule_candidates *candidates = evaluation->scratch->candidates;
     struct rule_outcome *outcome = evaluation->outcome;
     struct rule_search search;
-    search.set = evaluation->set;
-    search.index = evaluation->set->index;
-    search.inputs = evaluation->inputs;
-    search.scratch = evaluation->scratch;
-    search.outcome = outcome;
-    search.sure_count = 0;
-    rule_scratch_begin(evaluation->scratch);
+    rule_index_start(&search, evaluation->set, evaluation->inputs, evaluation->scratch, outcome);
     rule_index_search(&search);
     for (uint32_t rule; rule_candidates_take(candidates, &rule);)
         try_candidate(evaluation, &search, rule, now_us);
@@ -257,9 +250,7 @@ static void try_candidates(struct evaluation *evaluation, int64_t now_us)
         rule_index_merge(outcome->unknown, &outcome->unknown_count, search.sure, search.sure_count);
 }
 
-/* The lists are filled as far as their counts say; clearing them whole would cost more than rules.
- */
-static void outcome_start(struct rule_outcome *outcome)
+void rule_outcome_start(struct rule_outcome *outcome)
 {
     outcome->tried = 0;
     outcome->fired_count = 0;
@@ -285,7 +276,7 @@ static void evaluate(const struct rule_set *set, struct rule_scratch *scratch,
     const int64_t now_us = wall_us > INT64_MAX ? INT64_MAX : (int64_t)wall_us;
     tally_start(&evaluation.live);
     tally_start(&evaluation.shadow);
-    outcome_start(outcome);
+    rule_outcome_start(outcome);
     clear_counts(scratch);
     scratch->now_us = now_us;
     if (indexed && set->index != NULL)

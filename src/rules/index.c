@@ -8,12 +8,26 @@
 
 static void follow(struct rule_search *search, rule_branch branch);
 
-void rule_scratch_begin(struct rule_scratch *scratch)
+static void forget(struct rule_scratch *scratch)
 {
     if (++scratch->epoch != 0)
         return;
     memset(scratch->memos, 0, RULE_MEMO_MAX * sizeof(*scratch->memos));
     scratch->epoch = 1;
+}
+
+/* Members are set one by one: clearing the whole would cost more than a search. */
+void rule_index_start(struct rule_search *search, const struct rule_set *set,
+                      const struct rule_inputs *inputs, struct rule_scratch *scratch,
+                      struct rule_outcome *outcome)
+{
+    search->set = set;
+    search->index = set->index;
+    search->inputs = inputs;
+    search->scratch = scratch;
+    search->outcome = outcome;
+    search->sure_count = 0;
+    forget(scratch);
 }
 
 /* ---- predicates ------------------------------------------------------------------------------ */

@@ -171,6 +171,11 @@ struct rule_search {
     uint32_t sure[RULE_UNKNOWN_MAX]; /* the first rules that are unknown for sure, ascending */
 };
 
+/* Begins a search; the results of the last call are forgotten. */
+void rule_index_start(struct rule_search *search, const struct rule_set *set,
+                      const struct rule_inputs *inputs, struct rule_scratch *scratch,
+                      struct rule_outcome *outcome);
+
 /*
  * Fills scratch->candidates with every rule that may be true or unknown, except for those that are
  * unknown for sure: they and their unknown inputs are added to the outcome, and the first of them
@@ -183,8 +188,5 @@ void rule_index_merge(uint32_t *rules, uint32_t *count, const uint32_t *more, ui
 
 /* Evaluates a rule by its predicates; the marks of an unknown one are left in the scratch. */
 enum rule_result rule_index_run(struct rule_search *search, uint32_t rule);
-
-/* Forgets the results of the last call. */
-void rule_scratch_begin(struct rule_scratch *scratch);
 
 #endif

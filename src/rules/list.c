@@ -175,10 +175,11 @@ static int grow_detail_slots(struct rule_list *list)
     return 0;
 }
 
-static int add_detail(struct rule_list *list, struct slice value, int64_t expires_us)
+static int add_detail(struct rule_list *list, struct slice value, int64_t expires_us,
+                      rule_list_line line)
 {
     struct rule_value number;
-    struct rule_list_detail detail = {.expires_us = expires_us};
+    struct rule_list_detail detail = {.expires_us = expires_us, .line = line};
     detail.value = slice_make((const char *)(uintptr_t)list->values.count, value.length);
     if (rule_literal_of_type(RULE_INTEGER, value, &number) == 0) {
         detail.is_integer = true;
@@ -195,7 +196,7 @@ static int add_detail(struct rule_list *list, struct slice value, int64_t expire
 
 /* Equal details are one. */
 static int find_detail(struct rule_list *list, struct slice value, int64_t expires_us,
-                       uint32_t *number)
+                       rule_list_line line, uint32_t *number)
 {
     *number = 0;
     if (value.length == 0 && expires_us == INT64_MAX)
@@ -207,7 +208,7 @@ static int find_detail(struct rule_list *list, struct slice value, int64_t expir
     }
     uint32_t *slot = detail_slot(list, value, expires_us);
     if (*slot == 0) {
-        int error = add_detail(list, value, expires_us);
+        int error = add_detail(list, value, expires_us, line);
         if (error != 0)
             return error;
         *slot = (uint32_t)list->details.count;
@@ -232,7 +233,8 @@ static int read_field(struct slice field, struct slice *value, int64_t *expires_
 }
 
 /* What stands behind the first comma. */
-static int read_fields(struct rule_list *list, struct slice rest, uint32_t *detail)
+static int read_fields(struct rule_list *list, struct slice rest, rule_list_line line,
+                       uint32_t *detail)
 {
     struct slice value = SLICE("");
     int64_t expires_us = INT64_MAX;
@@ -245,7 +247,7 @@ static int read_fields(struct rule_list *list, struct slice rest, uint32_t *deta
             break;
         rest = slice_from(rest, field.length + 1);
     }
-    return find_detail(list, value, expires_us, detail);
+    return find_detail(list, value, expires_us, line, detail);
 }
 
 int rule_list_add_entry(struct rule_list *list, bool as_prefix, struct slice entry,
@@ -254,7 +256,7 @@ int rule_list_add_entry(struct rule_list *list, bool as_prefix, struct slice ent
     struct slice number = slice_first(entry, slice_find(entry, ','));
     uint32_t detail = 0;
     if (number.length < entry.length) {
-        int error = read_fields(list, slice_from(entry, number.length + 1), &detail);
+        int error = read_fields(list, slice_from(entry, number.length + 1), line, &detail);
         if (error != 0)
             return error;
         number = slice_trim(number);
@@ -406,6 +408,41 @@ int rule_list_seal(struct rule_list *list)
     place_values(list);
     list->sealed = true;
     return 0;
+}
+
+/* ---- expiry ---------------------------------------------------------------------------------- */
+
+static bool is_expired(const struct rule_list *list, uint32_t detail, int64_t now_us)
+{
+    const struct rule_list_detail *details = list->details.items;
+    return detail != 0 && details[detail - 1].expires_us <= now_us;
+}
+
+static size_t count_expired(const struct rule_list *list, enum rule_list_entry kind, int64_t now_us)
+{
+    const struct rule_number_table *numbers = &list->numbers[kind];
+    const struct rule_list_range *ranges = list->ranges[kind].ranges.items;
+    size_t count = 0;
+    for (size_t slot = 0; numbers->details != NULL && slot < numbers->buckets * 8; slot++)
+        count += numbers->slots[slot] != 0 && is_expired(list, numbers->details[slot], now_us);
+    for (size_t i = 0; i < list->ranges[kind].ranges.count; i++)
+        count += is_expired(list, ranges[i].detail, now_us);
+    return count;
+}
+
+size_t rule_list_expired(const struct rule_list *list, int64_t now_us, rule_list_line *first)
+{
+    const struct rule_list_detail *details = list->details.items;
+    bool any = false;
+    for (size_t i = 0; i < list->details.count; i++) {
+        if (details[i].expires_us > now_us || (any && details[i].line >= *first))
+            continue;
+        *first = details[i].line;
+        any = true;
+    }
+    return any ? count_expired(list, RULE_LIST_EXACT, now_us) +
+                     count_expired(list, RULE_LIST_PREFIX, now_us)
+               : 0;
 }
 
 const struct rule_list_flaws *rule_list_flaws(const struct rule_list *list)

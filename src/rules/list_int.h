@@ -35,17 +35,18 @@ enum rule_list_entry { RULE_LIST_EXACT, RULE_LIST_PREFIX, RULE_LIST_ENTRY_COUNT 
 
 struct rule_list;
 
-/* What an entry says besides being there. */
-struct rule_list_detail {
-    struct slice value; /* empty: none; belongs to the list */
-    bool is_integer;    /* the value is one */
-    int64_t integer;
-    int64_t expires_us; /* the first wall time at which the entry is there no more, or INT64_MAX */
-};
-
 /* Where an entry stands, for what is said about it. */
 typedef uint32_t rule_list_line;
 #define RULE_LIST_INLINE UINT32_C(0x80000000) /* in the rule file; else in the list's own file */
+
+/* What an entry says besides being there. */
+struct rule_list_detail {
+    struct slice value;  /* empty: none; belongs to the list */
+    bool is_integer;     /* the value is one */
+    rule_list_line line; /* of the first entry that says so */
+    int64_t integer;
+    int64_t expires_us; /* the first wall time at which the entry is there no more, or INT64_MAX */
+};
 
 int rule_list_create(struct rule_list **list) MUST_CHECK;
 
@@ -84,6 +85,9 @@ struct rule_list_flaws {
 };
 
 const struct rule_list_flaws *rule_list_flaws(const struct rule_list *list);
+
+/* How many entries are there no more at that time; *first is the line of one of the first. */
+size_t rule_list_expired(const struct rule_list *list, int64_t now_us, rule_list_line *first);
 
 bool rule_list_holds_texts(const struct rule_list *list);
 size_t rule_list_count(const struct rule_list *list);

@@ -100,6 +100,15 @@ int rule_line_file_unpack(struct rule_loader *loader, const struct rule_owner *o
 {
     const char *format = unpack_format(file->text);
     int error = format != NULL ? unpack(loader, owner, node, format, file) : 0;
+    if (slice_starts_with(file->text, SLICE("\xff\xfe")) ||
+        slice_starts_with(file->text, SLICE("\xfe\xff"))) {
+        struct conf_quote name, quote;
+        rule_loader_error(loader, node, "%s %s: %s is UTF-16, not UTF-8", owner->kind,
+                          conf_quote(&name, owner->id), conf_quote(&quote, node->text));
+        conf_report_hint(loader->report, "iconv -f UTF-16 -t UTF-8 converts it");
+        file->good = false;
+        return error;
+    }
     if (slice_starts_with(file->text, SLICE("\xef\xbb\xbf")))
         file->text = slice_from(file->text, 3);
     return error;

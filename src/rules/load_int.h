@@ -145,6 +145,11 @@ int rule_load_test(struct rule_loader *loader, const struct conf_node *given,
                    enum rule_result expected, int points,
                    const struct rule_record *rule) MUST_CHECK;
 
+/* The values that a test gives, which becomes *test; of the loader, the set's catalogue and arena,
+ * the document and the report are used. */
+int rule_load_given(struct rule_loader *loader, const struct conf_node *given,
+                    struct rule_test *test) MUST_CHECK;
+
 /* Takes more bytes into the digest. */
 void rule_loader_digest(struct rule_loader *loader, struct slice bytes);
 

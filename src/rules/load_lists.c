@@ -179,13 +179,16 @@ static void report_flaw(struct rule_list_loader *list, const struct rule_list_fl
     struct conf_quote name;
     char memory[256];
     struct buffer text = buffer_over(memory, sizeof(memory) - 1);
-    const struct rule_place *at = &list->named->place;
-    const struct conf_place place = {slice_of_text(at->file), at->line, at->column, 0, {NULL, 0}};
+    const struct conf_place place = rule_list_place(list->named);
     if (flaw->count == 0)
         return;
     for (size_t i = 0; i < flaw->count && i < RULE_LIST_EXAMPLES; i++) {
         buffer_append_text(&text, i > 0 ? "; " : "");
+        bool together = flaw->examples[i].line == flaw->examples[i].first;
+        buffer_append_text(&text, together ? "both are on " : "");
         append_line(&text, flaw->examples[i].line);
+        if (together)
+            continue;
         buffer_append_text(&text, relation);
         append_line(&text, flaw->examples[i].first);
     }
@@ -220,7 +223,9 @@ static int load_list(struct rule_loader *loader, const struct conf_node *node)
     named.place.line = node->key_line;
     named.place.column = node->key_column;
     named.name = arena_copy(loader->set->arena, node->key);
-    if (named.name.data == NULL)
+    named.source =
+        arena_copy(loader->set->arena, conf_node_key_place(loader->document, node).source);
+    if (named.name.data == NULL || named.source.data == NULL)
         return -ENOMEM;
     error = rule_list_create(&named.list);
     if (error != 0)

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "expression_int.h"
+#include "config/value.h"
 #include "load_int.h"
 
 /* False when the id is missing, malformed or taken; the report knows. */
@@ -172,6 +173,7 @@ static int note_expiry(struct rule_loader *loader, const struct conf_node *node,
         return 0;
     struct conf_place place = conf_node_place(loader->document, expires);
     record->expires = rule_loader_place(loader, expires);
+    record->expires_width = place.width;
     record->expires_source = arena_copy(loader->set->arena, place.source);
     return record->expires_source.data != NULL ? 0 : -ENOMEM;
 }
@@ -207,6 +209,38 @@ static int fill_texts(struct rule_loader *loader, const struct rule_draft *draft
     return 0;
 }
 
+static uint64_t hash_text(uint64_t hash, struct slice text)
+{
+    const struct hash_key key = {{hash, UINT64_C(0x72756c65)}};
+    return hash_slice(&key, text);
+}
+
+/* Depth is bounded by the reader of YAML. */
+static uint64_t hash_node(uint64_t hash,
+                          const struct conf_node *node) /* NOLINT(misc-no-recursion) */
+{
+    hash = hash_text(hash_text(hash_mix(hash, node->kind), node->key), node->text);
+    for (const struct conf_node *child = node->first; child != NULL; child = child->next)
+        hash = hash_node(hash, child);
+    return hash_mix(hash, node->count);
+}
+
+/* What only describes a rule may be changed without making it another one. */
+static uint64_t hash_written(const struct conf_node *node, const struct rule_info *info)
+{
+    static const char *const describing[] = {"title", "owner", "ticket", "tests"};
+    uint64_t hash = hash_mix((uint64_t)info->mode, (uint64_t)info->starts_us);
+    hash = hash_mix(hash, (uint64_t)info->expires_us);
+    for (const struct conf_node *child = node->first; child != NULL; child = child->next) {
+        bool describes = false;
+        for (size_t i = 0; i < sizeof(describing) / sizeof(describing[0]); i++)
+            describes = describes || slice_equal(child->key, slice_of_text(describing[i]));
+        if (!describes)
+            hash = hash_node(hash, child);
+    }
+    return hash;
+}
+
 static int fill_info(struct rule_loader *loader, const struct conf_node *node,
                      const struct rule_draft *draft, const struct rule_group *group,
                      struct rule_info *info)
@@ -223,6 +257,7 @@ static int fill_info(struct rule_loader *loader, const struct conf_node *node,
     info->budget = (struct rule_budget){draft->budget.count, draft->budget.period_us};
     info->place = rule_loader_place(loader, conf_node_get(node, "id"));
     info->test_count = (uint32_t)draft->tests.count;
+    info->written = hash_written(node, info);
     if (draft->action.node == NULL)
         return 0;
     struct rule_action *action = arena_zalloc(loader->set->arena, sizeof(*action));
@@ -230,6 +265,16 @@ static int fill_info(struct rule_loader *loader, const struct conf_node *node,
         return -ENOMEM;
     info->action = action;
     return rule_load_action(loader, &draft->action, action);
+}
+
+static void warn_no_share(struct rule_loader *loader, const struct conf_node *rollout)
+{
+    double percent;
+    /* A draft holds 0 for what is wrong, too. */
+    if (conf_value_percent(rollout->text, &percent) != 0 || percent >= 1)
+        return;
+    rule_loader_warning(loader, rollout, "a roll-out of 0%% enforces it for no call");
+    conf_report_hint(loader->report, "mode: shadow says the same");
 }
 
 /* What changes no call was hardly meant. */
@@ -241,6 +286,8 @@ static void warn_idle(struct rule_loader *loader, const struct conf_node *node,
     if (rollout != NULL && record->info.mode != RULE_ENFORCE)
         rule_loader_warning(loader, rollout, "\"rollout\" means nothing in mode %s",
                             rule_mode_name(record->info.mode));
+    else if (rollout != NULL && record->info.rollout == 0)
+        warn_no_share(loader, rollout);
     else if (budget != NULL && record->info.mode != RULE_ENFORCE)
         rule_loader_warning(loader, budget, "\"budget\" means nothing in mode %s",
                             rule_mode_name(record->info.mode));

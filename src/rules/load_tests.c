@@ -26,7 +26,10 @@ static void report_feature(struct rule_loader *loader, const struct conf_node *n
     const char *near = rule_catalogue_suggest(loader->set->catalogue, node->key);
     conf_report_add(loader->report, CONF_ERROR, &place, "there is no feature %s",
                     conf_quote(&quote, node->key));
-    if (near != NULL)
+    if (node->kind == CONF_NODE_MAPPING && node->first != NULL)
+        conf_report_hint(loader->report, "a feature is one word: %.*s.%.*s", SLICE_ARGS(node->key),
+                         SLICE_ARGS(node->first->key));
+    else if (near != NULL)
         conf_report_hint(loader->report, "did you mean %s?", near);
 }
 
@@ -134,27 +137,34 @@ static int read_given(struct rule_loader *loader, const struct conf_node *given,
     return 0;
 }
 
-int rule_load_test(struct rule_loader *loader, const struct conf_node *given,
-                   enum rule_result expected, int points, const struct rule_record *rule)
+int rule_load_given(struct rule_loader *loader, const struct conf_node *given,
+                    struct rule_test *test)
 {
     struct arena *arena = loader->set->arena;
-    struct rule_test *test = arena_zalloc(arena, sizeof(*test));
-    if (test == NULL)
-        return -ENOMEM;
     size_t room = given->count + 1;
     struct conf_place place = conf_node_place(loader->document, given);
-    test->rule = rule->index;
-    test->expected = expected;
-    test->points = points;
-    test->place = rule_loader_place(loader, given);
+    *test = (struct rule_test){.place = rule_loader_place(loader, given)};
     test->source = arena_copy(arena, place.source);
     test->given = arena_alloc(arena, room * sizeof(*test->given));
     test->headers = arena_alloc(arena, room * sizeof(*test->headers));
     if (test->source.data == NULL || test->given == NULL || test->headers == NULL)
         return -ENOMEM;
+    return read_given(loader, given, test);
+}
+
+int rule_load_test(struct rule_loader *loader, const struct conf_node *given,
+                   enum rule_result expected, int points, const struct rule_record *rule)
+{
+    struct rule_test *test = arena_alloc(loader->set->arena, sizeof(*test));
+    if (test == NULL)
+        return -ENOMEM;
+    int error = rule_load_given(loader, given, test);
+    test->rule = rule->index;
+    test->expected = expected;
+    test->points = points;
     *loader->last_test = test;
     loader->last_test = &test->next;
-    return read_given(loader, given, test);
+    return error;
 }
 
 int rule_load_tests(struct rule_loader *loader, const struct conf_object_list *tests,

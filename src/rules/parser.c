@@ -63,6 +63,22 @@ static bool at(const struct parser *parser, enum rule_token_kind kind)
     return parser->lexer.token.kind == kind;
 }
 
+/* Behind a number and a blank, most likely. */
+static bool is_unit(struct slice word)
+{
+    static const struct slice units[] = {
+        SLICE_LITERAL("ms"),   SLICE_LITERAL("s"),       SLICE_LITERAL("sec"),
+        SLICE_LITERAL("m"),    SLICE_LITERAL("min"),     SLICE_LITERAL("h"),
+        SLICE_LITERAL("d"),    SLICE_LITERAL("w"),       SLICE_LITERAL("seconds"),
+        SLICE_LITERAL("hour"), SLICE_LITERAL("minutes"), SLICE_LITERAL("hours"),
+        SLICE_LITERAL("day"),  SLICE_LITERAL("days"),    SLICE_LITERAL("weeks"),
+    };
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (slice_equal(units[i], word))
+            return true;
+    return false;
+}
+
 /* Fails unless the lexer did so before; the caller may add what was expected. */
 static struct rule_node *fail(struct parser *parser, const char *expected)
 {
@@ -82,6 +98,8 @@ static struct rule_node *fail(struct parser *parser, const char *expected)
         rule_fault_set(parser->fault, lexer->whole, text, "%s does not belong here",
                        conf_quote(&quote, text));
     rule_fault_expect(parser->fault, "%s", expected);
+    if (is_unit(text))
+        rule_fault_hint(parser->fault, "a unit is a letter right behind its number: 30d");
     return NULL;
 }
 

@@ -201,7 +201,7 @@ static bool same_operand(const struct rule_program *program, struct rule_span a,
     return x->b == y->b;
 }
 
-static bool same_code(const struct rule_program *program, struct rule_span a, struct rule_span b)
+bool rule_program_same(const struct rule_program *program, struct rule_span a, struct rule_span b)
 {
     if (a.past - a.first != b.past - b.first)
         return false;
@@ -511,7 +511,7 @@ static uint32_t *find_slot(struct rule_predicates *predicates, const struct rule
     size_t mask = predicates->slot_count - 1;
     size_t at = hash_code(program, span) & mask;
     while (predicates->slots[at] != 0 &&
-           !same_code(program, items[predicates->slots[at] - 1].span, span))
+           !rule_program_same(program, items[predicates->slots[at] - 1].span, span))
         at = (at + 1) & mask;
     return &predicates->slots[at];
 }

@@ -235,6 +235,27 @@ static int remember_pattern(struct compiler *compiler, const struct pattern *pat
     return hash_table_insert(program->patterns, pattern_hash(pattern), kept);
 }
 
+struct pattern_search {
+    size_t index;
+    struct slice text;
+};
+
+static void match_index(void *object, void *argument)
+{
+    const struct pattern *pattern = object;
+    struct pattern_search *search = argument;
+    if (pattern->index == search->index)
+        search->text = pattern->text;
+}
+
+struct slice rule_program_pattern(const struct rule_program *program, size_t regex)
+{
+    struct pattern_search search = {regex, SLICE("")};
+    if (program->patterns != NULL)
+        hash_table_each(program->patterns, match_index, &search);
+    return search.text;
+}
+
 static int add_regex(struct compiler *compiler, struct pattern *pattern,
                      struct rule_regex_error *problem)
 {

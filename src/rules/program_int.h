@@ -89,6 +89,12 @@ void rule_program_clear(struct rule_program *program);
 int rule_program_add(struct rule_program *program, const struct rule_node *root,
                      struct arena *arena, struct rule_span *span) MUST_CHECK;
 
+/* A regular expression of it as it was written. Cold. */
+struct slice rule_program_pattern(const struct rule_program *program, size_t regex);
+
+/* Whether both runs of operations do the same; they may be of one program only. */
+bool rule_program_same(const struct rule_program *program, struct rule_span a, struct rule_span b);
+
 struct rule_candidates;
 struct rule_memo;
 

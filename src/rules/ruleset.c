@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config/report.h"
 #include "ruleset_int.h"
 
 #include <assert.h>
@@ -111,26 +110,6 @@ const struct rule_trunk_budget *rule_set_find_budget(const struct rule_set *set,
             others = budget;
     }
     return others;
-}
-
-void rule_set_review(const struct rule_set *set, uint64_t wall_us, struct conf_report *report)
-{
-    struct rule_record *const *records = set->records.items;
-    for (size_t i = 0; i < set->records.count; i++) {
-        const struct rule_record *record = records[i];
-        if (record->info.expires_us == INT64_MAX || record->info.mode == RULE_OFF ||
-            (record->info.expires_us > 0 && (uint64_t)record->info.expires_us > wall_us))
-            continue;
-        const struct conf_place place = {
-            .file = slice_of_text(record->expires.file),
-            .line = record->expires.line,
-            .column = record->expires.column,
-            .source = record->expires_source,
-        };
-        conf_report_add(report, CONF_WARNING, &place, "%s \"%s\" has expired and changes no call",
-                        record->info.is_card ? "scorecard" : "rule", record->info.id);
-        conf_report_hint(report, "remove it, or set a later date");
-    }
 }
 
 const char *rule_set_version(const struct rule_set *set)

@@ -18,6 +18,7 @@
 enum { RULE_VERSION_DIGITS = 12 };
 
 struct conf_node;
+struct conf_place;
 
 /* What a list was made from: two lists of equal origin are the same. */
 struct rule_list_origin {
@@ -38,6 +39,7 @@ struct rule_named_list {
     struct rule_list *list;
     const struct rule_networks *networks; /* NULL when it has none */
     struct rule_place place;
+    struct slice source; /* that line, for messages */
     struct rule_list_origin origin;
 };
 
@@ -67,6 +69,7 @@ struct rule_record {
     const struct rule_node *root;     /* what it requires, while the set is loaded */
     struct rule_place expires;        /* where its end is written; line 0 without one */
     struct slice expires_source;      /* that line, for messages */
+    uint32_t expires_width;
 };
 
 struct rule_given {
@@ -109,9 +112,19 @@ struct rule_set {
     char version[RULE_VERSION_DIGITS + 1];
 };
 
+/* RULE_TRUE for a rule that is to be asked, else why not. */
+enum rule_result rule_entry_asked(const struct rule_entry *entry, int64_t now_us);
+
+/* Empties it. The lists are filled as far as their counts say; clearing them whole would cost more
+ * than rules. */
+void rule_outcome_start(struct rule_outcome *outcome);
+
 /* NULL unless there is such a list. */
 const struct rule_named_list *rule_set_list(const struct rule_set *set, struct slice name);
 const struct rule_named_table *rule_set_table(const struct rule_set *set, struct slice name);
+
+/* Of the list's name, for messages. */
+struct conf_place rule_list_place(const struct rule_named_list *named);
 
 /* The hash of an id in rule_set.by_id, and whether a record is of that id (a struct slice). */
 uint64_t rule_id_hash(struct slice id);

@@ -1,52 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "config/report.h"
-#include "ruleset_int.h"
-
-/* One test's inputs, as rule_inputs.context. */
-struct bench {
-    const struct rule_test *test;
-    struct rule_value *values; /* one for each feature */
-    size_t count;
-};
-
-static const struct rule_value *fetch(void *context, uint16_t feature)
-{
-    const struct bench *bench = context;
-    return &bench->values[feature];
-}
-
-static bool fetch_header(void *context, struct slice name, struct rule_value *value)
-{
-    const struct rule_test *test = ((const struct bench *)context)->test;
-    for (size_t i = 0; i < test->header_count; i++) {
-        if (slice_equal_nocase(test->headers[i].name, name)) {
-            *value = test->headers[i].value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void place_given(struct bench *bench)
-{
-    for (size_t i = 0; i < bench->test->given_count; i++)
-        bench->values[bench->test->given[i].feature] = bench->test->given[i].value;
-}
-
-static void prepare(struct bench *bench, const struct rule_catalogue *catalogue,
-                    rule_derive_fn *derive, void *context)
-{
-    for (size_t i = 0; i < bench->count; i++)
-        bench->values[i] = rule_unknown(catalogue->features[i].type);
-    place_given(bench);
-    if (derive == NULL)
-        return;
-    derive(context, bench->values, bench->count);
-    place_given(bench);
-}
+#include "given_int.h"
 
 static void report_failure(const struct rule_set *set, const struct rule_test *test,
                            const struct rule_scratch *scratch, enum rule_result result, int points,
@@ -86,19 +40,17 @@ int rule_set_run_tests(const struct rule_set *set, rule_derive_fn *derive, void 
                        struct conf_report *report, struct rule_test_result *result)
 {
     struct rule_scratch *scratch = NULL;
-    size_t count = set->catalogue->count;
-    struct bench bench = {.values = calloc(count + 1, sizeof(*bench.values)), .count = count};
-    const struct rule_inputs inputs = {
-        .context = &bench, .fetch = fetch, .fetch_header = fetch_header};
+    struct rule_given_call call;
     *result = (struct rule_test_result){0, 0};
-    int error = bench.values != NULL ? rule_scratch_create(&scratch) : -ENOMEM;
+    int error = rule_given_open(set->catalogue, &call);
+    if (error == 0)
+        error = rule_scratch_create(&scratch);
     if (error != 0)
         goto out;
     for (const struct rule_test *test = set->tests; test != NULL; test = test->next) {
-        bench.test = test;
-        prepare(&bench, set->catalogue, derive, context);
+        rule_given_take(&call, set->catalogue, test, derive, context);
         int points = 0;
-        enum rule_result got = rule_set_test_rule(set, scratch, &inputs, test->rule, &points);
+        enum rule_result got = rule_set_test_rule(set, scratch, &call.inputs, test->rule, &points);
         bool is_card = rule_set_rule(set, test->rule)->is_card;
         if (is_card ? points == test->points : got == test->expected) {
             result->passed++;
@@ -110,6 +62,6 @@ int rule_set_run_tests(const struct rule_set *set, rule_derive_fn *derive, void 
     error = result->failed > 0 ? ERROR_CONFIG : 0;
 out:
     rule_scratch_destroy(scratch);
-    free(bench.values);
+    rule_given_close(&call);
     return error;
 }

@@ -14,6 +14,13 @@ static const struct conf_choice action_choices[] = {
         {0},
 };
 
+static const struct conf_choice profile_choices[] = {
+#define PROFILE_CHOICE(name, word, status) {(word), (name), NULL},
+    RULE_PROFILE_TABLE(PROFILE_CHOICE)
+#undef PROFILE_CHOICE
+        {0},
+};
+
 static const struct conf_choice per_choices[] = {
 #define PER_CHOICE(name, word) {(word), (name), NULL},
     RULE_RATE_PER_TABLE(PER_CHOICE)
@@ -40,6 +47,7 @@ static const struct conf_row step_rows[] = {
     {.key = "with",
      .type = CONF_CUSTOM,
      .format = &rule_format_profile,
+     .choices = profile_choices,
      .fallback = "603",
      CONF_FIELD(struct rule_step_draft, profile),
      .help = "block: how the call is answered. 603+ is the ATIS-1000099 form of 603."},
@@ -318,12 +326,14 @@ static const struct conf_row file_rows[] = {
      .type = CONF_CUSTOM,
      .format = &rule_format_lists,
      .argument = RULE_KEEP_MAPPING,
+     .section = &rule_list_section,
      CONF_FIELD(struct rule_file_draft, lists),
      .help = "Lists, for use behind in, by name."},
     {.key = "tables",
      .type = CONF_CUSTOM,
      .format = &rule_format_lists,
      .argument = RULE_KEEP_MAPPING,
+     .section = &rule_table_section,
      CONF_FIELD(struct rule_file_draft, tables),
      .help = "Lists whose entries carry a value, for lookup(), by name."},
     {.key = "conditions",

@@ -42,30 +42,36 @@ const struct conf_format rule_format_lists = {
     .example = "a section (name: {numbers: [...]})",
     .size = sizeof(struct rule_kept),
     .parse = keep_kind,
+    .shape = CONF_SHAPE_SECTIONS,
 };
 const struct conf_format rule_format_entries = {
     .name = "list of entries",
     .example = "a list such as [\"+8613800138000\"]",
     .size = sizeof(struct rule_kept),
     .parse = keep_kind,
+    .shape = CONF_SHAPE_LIST,
 };
 const struct conf_format rule_format_given = {
     .name = "features with values",
     .example = "a section (feature: value)",
     .size = sizeof(struct rule_kept),
     .parse = keep_kind,
+    .shape = CONF_SHAPE_VALUES,
+    .definition = "given",
 };
 const struct conf_format rule_format_valued = {
     .name = "entries with values",
     .example = "a section (\"+86138\": value)",
     .size = sizeof(struct rule_kept),
     .parse = keep_kind,
+    .shape = CONF_SHAPE_VALUES,
 };
 const struct conf_format rule_format_named = {
     .name = "conditions by name",
     .example = "a section (name: condition)",
     .size = sizeof(struct rule_kept),
     .parse = keep_kind,
+    .shape = CONF_SHAPE_VALUES,
 };
 const struct conf_format rule_format_feature = {
     .name = "feature",
@@ -84,6 +90,7 @@ const struct conf_format rule_format_values = {
     .example = "a list of values such as [voip, premium]",
     .size = sizeof(struct rule_kept),
     .parse = keep_kind,
+    .shape = CONF_SHAPE_LIST,
 };
 const struct conf_format rule_format_path = {
     .name = "path",
@@ -135,6 +142,7 @@ const struct conf_format rule_format_token = {
     .example = "number-spoofing",
     .size = sizeof(struct slice),
     .parse = parse_token,
+    .pattern = "^[a-z0-9][a-z0-9._-]*$",
 };
 
 static const struct conf_row title_rows[] = {
@@ -149,19 +157,25 @@ static const struct conf_row title_rows[] = {
      CONF_FIELD(struct rule_title_draft, zh),
      .help = "The title in Chinese."},
 };
-static const struct conf_section title_section = {
+const struct conf_section rule_title_section = {
     .name = "title", CONF_ROWS(title_rows), CONF_OBJECT(struct rule_title_draft)};
 
 static int parse_title(struct conf_load *load, const struct conf_row *row,
                        const struct conf_node *node, void *field)
 {
     struct rule_title_draft *title = field;
-    (void)row;
+    if (node->kind == CONF_NODE_SCALAR && node->text.length > TITLE_MAX) {
+        struct conf_quote quote;
+        conf_load_error(load, node, "%s %s is too long", row->key,
+                        conf_load_quote(load, node, &quote));
+        conf_report_expect(load->report, "a text, at most %d bytes", TITLE_MAX);
+        return ERROR_CONFIG;
+    }
     if (node->kind == CONF_NODE_SCALAR) {
         title->en = node->text;
         return 0;
     }
-    return conf_section_load(load->document, node, &title_section, load->arena, load->report,
+    return conf_section_load(load->document, node, &rule_title_section, load->arena, load->report,
                              title);
 }
 
@@ -170,6 +184,7 @@ const struct conf_format rule_format_title = {
     .example = "{en: Domestic number from abroad, zh: 境外来电冒用境内号码}",
     .size = sizeof(struct rule_title_draft),
     .parse = parse_title,
+    .shape = CONF_SHAPE_SCALAR_OR_SECTION,
 };
 
 static int parse_time(struct conf_load *load, const struct conf_row *row,
@@ -192,6 +207,7 @@ const struct conf_format rule_format_time = {
     .example = "2027-06-30 (00:00 UTC) or 2027-06-30T08:00:00+08:00",
     .size = sizeof(int64_t),
     .parse = parse_time,
+    .pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?$",
 };
 
 static int parse_profile(struct conf_load *load, const struct conf_row *row,
@@ -289,4 +305,5 @@ const struct conf_format rule_format_rate = {
     .example = "calls per time such as 10/m or 3/10s: 1 to 1000000 calls per 1s to 1d",
     .size = sizeof(struct rule_rate),
     .parse = parse_rate,
+    .pattern = "^ *[0-9]+ */ *([0-9]+[0-9.a-z]*|sec|min|hour|day|w|d|h|m|s|ms|us) *$",
 };

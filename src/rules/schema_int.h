@@ -42,6 +42,7 @@ extern const struct conf_format rule_format_time;
 extern const struct conf_format rule_format_profile;
 extern const struct conf_format rule_format_rate;
 extern const struct conf_choice rule_mode_choices[];
+extern const struct conf_section rule_title_section;
 
 /* A value as it stands in the file, for what only the loader can judge. */
 struct rule_kept {

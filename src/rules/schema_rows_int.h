@@ -22,6 +22,7 @@
     {.key = "title",                       \
      .type = CONF_CUSTOM,                  \
      .format = &rule_format_title,         \
+     .section = &rule_title_section,       \
      CONF_FIELD(structure, title),         \
      .help = "What people read; a text, or one per language."}
 

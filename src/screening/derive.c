@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "screening/feature.h"
-#include "screening/policy.h"
+#include "screening_int.h"
 
 #include <assert.h>
+#include <string.h>
 
 static void set_text(struct rule_value *value, const char *text)
 {
@@ -30,6 +30,16 @@ static void derive_party(const struct num_profile *profile, enum num_role role,
         set_text(kind, num_kind_text(number->kind));
 }
 
+struct rule_value screen_digits_apart(const struct num_number *a, const struct num_number *b)
+{
+    if (!a->valid || !b->valid || a->length != b->length || strcmp(a->iso, b->iso) != 0)
+        return rule_unknown(RULE_INTEGER);
+    unsigned same = 0;
+    while (same < a->length && a->text[same] == b->text[same])
+        same++;
+    return rule_integer((int64_t)a->length - same);
+}
+
 void screen_derivation_init(struct screen_derivation *derivation)
 {
     memset(derivation, 0, sizeof(*derivation));
@@ -51,4 +61,6 @@ void screen_derive(void *context, struct rule_value *values, size_t count)
                  &values[SCREEN_FEATURE_CALLEE_REGION], &values[SCREEN_FEATURE_CALLEE_KIND]);
     derive_party(&d->profile, NUM_CALLER, &values[SCREEN_FEATURE_DIVERTING_NUMBER], &d->diverting,
                  NULL, &values[SCREEN_FEATURE_DIVERTING_COUNTRY], NULL, NULL);
+    if (values[SCREEN_FEATURE_CALLER_NUMBER].known && values[SCREEN_FEATURE_CALLEE_NUMBER].known)
+        values[SCREEN_FEATURE_CALLER_DIGITS_APART] = screen_digits_apart(&d->caller, &d->callee);
 }

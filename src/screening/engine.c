@@ -64,19 +64,33 @@ static struct rule_inputs inputs_of(struct screen_engine *engine)
         .fetch_header = screen_fetch_header,
         .skip_regex = engine->input.hurried,
         .call_hash = engine->input.call_hash,
+        .demoted = screen_policy_demoted(engine->policy),
     };
+}
+
+static const struct rule_set *rules_of(const struct screen_engine *engine)
+{
+    const struct screen_what_if *what_if = engine->input.what_if;
+    return what_if != NULL && what_if->rules != NULL ? what_if->rules
+                                                     : screen_policy_rules(engine->policy);
 }
 
 static void run_rules(struct screen_engine *engine, struct screen_verdict *verdict)
 {
-    const struct rule_set *rules = screen_policy_rules(engine->policy);
+    const struct rule_set *rules = rules_of(engine);
     const struct rule_inputs inputs = inputs_of(engine);
+    const struct rule_decision *live = &engine->outcome.live;
     memset(engine->fetched, 0, sizeof(engine->fetched));
-    rule_set_evaluate(rules, engine->scratch, &inputs, engine->input.wall_us, engine->input.trace,
-                      &engine->outcome);
+    if (engine->input.what_if != NULL)
+        screen_assume_features(engine);
+    /* Once more whenever rules were demoted by it: what they would have blocked is not. */
+    do
+        rule_set_evaluate(rules, engine->scratch, &inputs, engine->input.wall_us,
+                          engine->input.trace, &engine->outcome);
+    while (engine->input.charged && inputs.demoted != NULL && live->action != NULL &&
+           live->action->kind == RULE_BLOCK && !screen_charge_rules(engine));
     verdict->rules_ran = true;
 
-    const struct rule_decision *live = &engine->outcome.live;
     verdict->score = (uint8_t)live->score;
     if (live->type_rule != RULE_NONE) {
         verdict->type = rule_set_rule(rules, (size_t)live->type_rule)->type;
@@ -103,6 +117,70 @@ static void decide_by_reputation(struct screen_engine *engine, struct screen_ver
         verdict->type = rep_names_text(rep_store_types(engine->store), finding->entry.type);
 }
 
+/* The caller's entry, else that of who forwarded the call; NULL when neither is on the block list.
+ */
+static const struct rep_finding *blocking_finding(const struct screen_engine *engine)
+{
+    if (engine->finding.entry.list == REP_LIST_BLOCK)
+        return &engine->finding;
+    return engine->diverting_finding.entry.list == REP_LIST_BLOCK ? &engine->diverting_finding
+                                                                  : NULL;
+}
+
+/* What a call gets that no rule demands anything for. */
+static void decide_without_demand(const struct screen_engine *engine,
+                                  struct screen_verdict *verdict)
+{
+    const struct screen_settings *settings = screen_policy_settings(engine->policy);
+    if (!verdict->degraded)
+        return;
+    verdict->action = (enum rule_action_kind)settings->on_unknown;
+    verdict->profile = (enum rule_profile)settings->block_with;
+    verdict->authority = SCREEN_AUTHORITY_ON_UNKNOWN;
+}
+
+static void note_alternative(const struct screen_engine *engine, struct screen_verdict *verdict)
+{
+    const struct rule_decision *shadow = &engine->outcome.shadow;
+    if (shadow->action == engine->outcome.live.action)
+        return;
+    struct screen_verdict other = {.degraded = verdict->degraded, .action = RULE_ALLOW};
+    if (shadow->action != NULL) {
+        other.action = shadow->action->kind;
+        other.profile = shadow->action->profile;
+    } else {
+        decide_without_demand(engine, &other);
+    }
+    verdict->would_get = (struct screen_alternative){other.action != verdict->action, other.action,
+                                                     other.profile, (uint8_t)shadow->score};
+}
+
+static void decide_by_rules(struct screen_engine *engine, struct screen_verdict *verdict)
+{
+    run_rules(engine, verdict);
+    if (verdict->authority == SCREEN_AUTHORITY_NONE)
+        decide_without_demand(engine, verdict);
+    note_alternative(engine, verdict);
+    if (engine->outcome.regex_skipped > 0)
+        verdict->degraded = true;
+}
+
+/* Beyond its budget a list passes the call on to the rules; what it would have done is kept. */
+static void decide_beyond_budget(struct screen_engine *engine, struct screen_verdict *verdict,
+                                 const struct rep_finding *finding)
+{
+    struct screen_verdict listed = *verdict;
+    decide_by_reputation(engine, &listed, finding);
+    decide_by_rules(engine, verdict);
+    verdict->over_budget = true;
+    if (verdict->type[0] == '\0') {
+        verdict->type = listed.type;
+        verdict->type_id = listed.type_id;
+    }
+    verdict->would_get = (struct screen_alternative){verdict->action != listed.action,
+                                                     listed.action, listed.profile, listed.score};
+}
+
 /* DESIGN section 5: protected callee, allow, block, rules; no file can change the order. */
 static void decide(struct screen_engine *engine, struct screen_verdict *verdict)
 {
@@ -120,23 +198,13 @@ static void decide(struct screen_engine *engine, struct screen_verdict *verdict)
         verdict->authority = SCREEN_AUTHORITY_ALLOW;
         return;
     }
-    if (engine->finding.entry.list == REP_LIST_BLOCK) {
-        decide_by_reputation(engine, verdict, &engine->finding);
-        return;
-    }
-    if (engine->diverting_finding.entry.list == REP_LIST_BLOCK) {
-        decide_by_reputation(engine, verdict, &engine->diverting_finding);
-        return;
-    }
-    run_rules(engine, verdict);
-    if (verdict->authority == SCREEN_AUTHORITY_NONE && verdict->degraded) {
-        const struct screen_settings *settings = screen_policy_settings(engine->policy);
-        verdict->action = (enum rule_action_kind)settings->on_unknown;
-        verdict->profile = (enum rule_profile)settings->block_with;
-        verdict->authority = SCREEN_AUTHORITY_ON_UNKNOWN;
-    }
-    if (engine->outcome.regex_skipped > 0)
-        verdict->degraded = true;
+    const struct rep_finding *finding = blocking_finding(engine);
+    if (finding == NULL)
+        decide_by_rules(engine, verdict);
+    else if (screen_charge_trunk(engine))
+        decide_by_reputation(engine, verdict, finding);
+    else
+        decide_beyond_budget(engine, verdict, finding);
 }
 
 int screen_judge(struct screen_engine *engine, const struct screen_policy *policy,
@@ -159,6 +227,7 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
     engine->finding = rep_finding_none();
     engine->reputation_known = false;
     engine->caller_imitation = false;
+    engine->alert_count = 0;
 
     /* Before decoding: a header that we cannot read must not cost a life. */
     bool emergency = screen_is_emergency(input->message, input->trunk);
@@ -179,9 +248,14 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
         verdict->pending = true;
         goto out;
     }
+    if (input->what_if != NULL) {
+        screen_assume_facts(engine);
+        screen_assume_features(engine);
+    }
     verdict->finding = engine->finding;
     verdict->reputation_known = engine->reputation_known;
     decide(engine, verdict);
+    verdict->alert_count = engine->alert_count;
 out:
     verdict->screening_ns = (uint32_t)(clock_monotonic_ns() - begun);
     return 0;
@@ -202,13 +276,38 @@ const struct smsg_decoded *screen_engine_decoded(const struct screen_engine *eng
     return &engine->decoded;
 }
 
+const struct screen_alert *screen_engine_alerts(const struct screen_engine *engine)
+{
+    return engine->alerts;
+}
+
+void screen_engine_measure(struct screen_engine *engine, const struct rule_meter *meter)
+{
+    const struct rule_inputs inputs = inputs_of(engine);
+    if (engine->input.hurried)
+        return;
+    engine->measure_from =
+        rule_set_measure(screen_policy_rules(engine->policy), engine->scratch, &inputs,
+                         engine->input.wall_us, engine->measure_from, meter);
+}
+
 void screen_engine_card_parts(struct screen_engine *engine, size_t rule,
                               void (*visit)(void *context, const struct rule_card_part *part),
                               void *context)
 {
     const struct rule_inputs inputs = inputs_of(engine);
-    rule_set_card_parts(screen_policy_rules(engine->policy), engine->scratch, &inputs, rule, visit,
-                        context);
+    rule_set_card_parts(rules_of(engine), engine->scratch, &inputs, rule, visit, context);
+}
+
+const struct rep_finding *screen_engine_diverting(const struct screen_engine *engine)
+{
+    return &engine->diverting_finding;
+}
+
+void screen_engine_run_parts(struct screen_engine *engine, struct rule_part *root)
+{
+    const struct rule_inputs inputs = inputs_of(engine);
+    rule_set_run_parts(rules_of(engine), engine->scratch, &inputs, engine->input.wall_us, root);
 }
 
 const struct rule_value *screen_engine_feature(struct screen_engine *engine,

@@ -82,6 +82,61 @@ static void find_one(const struct rep_replica *replica, const struct num_number 
         rep_replica_find_raw(replica, slice_make(number->text, number->length), wall_s, finding);
 }
 
+/* A line that is assumed to be protected. */
+static const struct num_protected_line assumed_line = {0, "assumed", "assumed"};
+
+static void assume_list(struct screen_engine *engine, const struct rule_value *value)
+{
+    enum rep_list list = REP_LIST_NONE;
+    if (rep_list_parse(value->text, &list) != 0)
+        return;
+    engine->finding.entry.list = (uint8_t)list;
+    engine->reputation_known = true;
+}
+
+static void assume_fact(struct screen_engine *engine, const struct screen_override *override)
+{
+    struct screen_facts *facts = &engine->facts;
+    const struct rule_value *value = &override->value;
+    switch (override->feature) {
+    case SCREEN_FEATURE_REPUTATION_LIST:
+        assume_list(engine, value);
+        break;
+    case SCREEN_FEATURE_REPUTATION_SCORE:
+        engine->finding.entry.score = (int8_t)value->integer;
+        engine->reputation_known = true;
+        break;
+    case SCREEN_FEATURE_CALLER_PROTECTED:
+        facts->caller_line = value->flag ? &assumed_line : NULL;
+        break;
+    case SCREEN_FEATURE_CALLEE_PROTECTED:
+        facts->callee_line = value->flag ? &assumed_line : NULL;
+        break;
+    default:
+        break;
+    }
+}
+
+void screen_assume_facts(struct screen_engine *engine)
+{
+    const struct screen_what_if *what_if = engine->input.what_if;
+    for (size_t i = 0; i < what_if->override_count; i++)
+        if (what_if->overrides[i].value.known)
+            assume_fact(engine, &what_if->overrides[i]);
+    if (what_if->diverting_unlisted)
+        engine->diverting_finding = rep_finding_none();
+}
+
+void screen_assume_features(struct screen_engine *engine)
+{
+    const struct screen_what_if *what_if = engine->input.what_if;
+    for (size_t i = 0; i < what_if->override_count; i++) {
+        enum screen_feature feature = what_if->overrides[i].feature;
+        engine->values[feature] = what_if->overrides[i].value;
+        engine->fetched[feature / 64] |= UINT64_C(1) << (feature % 64);
+    }
+}
+
 bool screen_find_reputation(struct screen_engine *engine, bool *degraded)
 {
     const struct screen_input *input = &engine->input;
@@ -91,6 +146,7 @@ bool screen_find_reputation(struct screen_engine *engine, bool *degraded)
 
     if (input->reputation == SCREEN_REPUTATION_GIVEN) {
         engine->finding = input->finding;
+        engine->diverting_finding = input->diverting;
         engine->reputation_known = true;
         return true;
     }

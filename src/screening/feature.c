@@ -124,6 +124,11 @@ FEATURE(CALLER_IDENTITY_MISMATCH)
     return rule_flag(facts->asserted.packed != facts->from.packed);
 }
 
+FEATURE(CALLER_DIGITS_APART)
+{
+    return screen_digits_apart(&e->facts.caller, &e->facts.callee);
+}
+
 FEATURE(CALLEE_NUMBER)
 {
     return number_value(&e->facts.callee);

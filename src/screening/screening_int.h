@@ -32,6 +32,9 @@ struct screen_engine {
     struct smsg_decoded decoded;
     struct screen_facts facts;
     struct rule_outcome outcome;
+    struct screen_alert alerts[RULE_FIRED_MAX + 1]; /* each rule that fired, and the trunk */
+    uint32_t alert_count;
+    uint32_t measure_from;
     uint64_t fetched[(SCREEN_FEATURE_COUNT + 63) / 64];
     struct rule_value values[SCREEN_FEATURE_COUNT];
 };
@@ -42,10 +45,24 @@ void screen_read_facts(struct screen_engine *engine);
 /* Finds the reputation of the numbers. False: it has to be fetched first. */
 bool screen_find_reputation(struct screen_engine *engine, bool *degraded);
 
+/* Puts what is asked on trial into the facts and the reputation of the call. */
+void screen_assume_facts(struct screen_engine *engine);
+/* The same for features, after they were forgotten. */
+void screen_assume_features(struct screen_engine *engine);
+
 /* For rule_inputs; context is the engine. */
 const struct rule_value *screen_fetch_feature(void *context, uint16_t feature);
 bool screen_fetch_header(void *context, struct slice name, struct rule_value *value);
 
+/* Charges a block by rules to their budgets. False: some rule had nothing left and was demoted, so
+ * the rules have to be asked again; nothing was charged. */
+bool screen_charge_rules(struct screen_engine *engine);
+/* Charges a block by a list to the trunk's budget. False: nothing is left. */
+bool screen_charge_trunk(struct screen_engine *engine);
+
 void screen_clockface_set(struct screen_clockface *clockface, uint64_t wall_us);
+
+/* caller.digits_apart of two numbers. */
+struct rule_value screen_digits_apart(const struct num_number *a, const struct num_number *b);
 
 #endif

@@ -37,6 +37,12 @@ static const struct stats_row histogram_rows[] = {
 #undef HISTOGRAM_ROW
 };
 
+static const enum stats_family moment_families[] = {
+#define MOMENT_ROW(identifier, family) STATS_FAMILY_##family,
+    STATS_MOMENT_TABLE(MOMENT_ROW)
+#undef MOMENT_ROW
+};
+
 struct label {
     uint32_t id;
     char *text;
@@ -205,8 +211,21 @@ static void shard_destroy(struct stats_shard *shard)
     if (shard == NULL)
         return;
     free((void *)shard->families[0]);
+    for (size_t i = 0; i < STATS_MOMENT_COUNT; i++)
+        free((void *)shard->moments[i]);
     free((void *)shard->histograms);
     free(shard);
+}
+
+static bool create_moments(struct stats_shard *shard)
+{
+    for (size_t i = 0; i < STATS_MOMENT_COUNT; i++) {
+        size_t cells = family_rows[moment_families[i]].capacity;
+        shard->moments[i] = zeroed_lines(cells * sizeof(*shard->moments[i]));
+        if (shard->moments[i] == NULL)
+            return false;
+    }
+    return true;
 }
 
 int stats_shard_create(struct stats_registry *registry, struct stats_shard **shard)
@@ -221,7 +240,7 @@ int stats_shard_create(struct stats_registry *registry, struct stats_shard **sha
     _Atomic uint64_t *cell = zeroed_lines(cells * sizeof(*cell));
     made->families[0] = cell;
     made->histograms = zeroed_lines(STATS_HISTOGRAM_COUNT * sizeof(made->histograms[0]));
-    if (cell == NULL || made->histograms == NULL) {
+    if (cell == NULL || made->histograms == NULL || !create_moments(made)) {
         shard_destroy(made);
         return -ENOMEM;
     }
@@ -287,6 +306,19 @@ uint64_t stats_label_total(const struct stats_registry *registry, enum stats_fam
     for (const struct stats_shard *shard = first_shard(registry); shard; shard = shard->next)
         total += cell_value(&shard->families[family][label]);
     return total;
+}
+
+uint64_t stats_moment_latest(const struct stats_registry *registry, enum stats_moment moment,
+                             uint32_t label)
+{
+    uint32_t latest = 0;
+    if (label >= family_rows[moment_families[moment]].capacity)
+        return 0;
+    for (const struct stats_shard *shard = first_shard(registry); shard; shard = shard->next) {
+        uint32_t own = atomic_load_explicit(&shard->moments[moment][label], memory_order_relaxed);
+        latest = own > latest ? own : latest;
+    }
+    return latest;
 }
 
 void stats_family_totals(const struct stats_registry *registry, enum stats_family family,

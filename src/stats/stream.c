@@ -322,6 +322,20 @@ static void render_missing(struct stats_json *json, const struct stats_event *ev
     stats_json_end_array(json);
 }
 
+static void render_would_get(const struct stats_stream *stream, struct stats_json *json,
+                             const struct stats_event *event)
+{
+    if (event->would_action == 0) {
+        stats_json_null(json, "would_get");
+        return;
+    }
+    stats_json_begin_object(json, "would_get");
+    render_label(stream, json, "action", STATS_FAMILY_VERDICTS, event->would_action);
+    stats_json_uint(json, "score", event->would_score);
+    stats_json_uint(json, "code", event->would_code);
+    stats_json_end_object(json);
+}
+
 static void render_event_id(const struct stats_stream *stream, struct stats_json *json,
                             const struct stats_event *event)
 {
@@ -359,6 +373,7 @@ static void render_event(const struct stats_stream *stream, struct stats_json *j
     stats_json_boolean(json, "degraded", event->degraded);
     render_missing(json, event);
     stats_json_boolean(json, "would_have", event->would_have);
+    render_would_get(stream, json, event);
     render_event_rules(stream, json, event);
     FACT(json, "rules_version", event->rules_version);
     stats_json_uint(json, "screening_ns", event->screening_ns);

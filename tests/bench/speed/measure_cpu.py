@@ -1,38 +1,41 @@
 """Processor time for each call: screened, blocked, and with two workers."""
 
+import contextlib
 import os
 
 from bench.lib import report
 
 from . import subjects
-from .rig import LINGER, NORMAL_RATE, collect, say, steady
+from .rig import BRIEF, NORMAL_RATE, collect, say, steady
 
-RATES = (4000, NORMAL_RATE, 20000)
+RATES = (NORMAL_RATE, 20000)
 READINGS = ("cpu_us", "user_us", "system_us", "redis_us", "to_ringing_us.p50", "to_ringing_us.p99",
             "disturbance")
+WORKERS_WARM = 12  # seconds; one and two have equally much behind them
 CARRIED = 0.001  # share of failed calls up to which a rate is carried
 
 
 def screened(bench):
     """Rounds over all subjects and rates, after the warm-up."""
     say("processor time of a call")
-    seconds = 2 if bench.quick else 5
+    seconds = 2 if bench.quick else 3
     found = {name: {} for name in bench.names}
     dropped = set()
-    with bench.all_running() as running:
-        for _ in range(bench.rounds):
-            for rate in (NORMAL_RATE,) if bench.quick else RATES:
-                for name, subject in running.items():
-                    if (name, rate) in dropped:
-                        continue
-                    result = steady(f"{bench.titled(name)}, {rate}/s", subject, rate, 1, seconds,
-                                    bench.attempts)
-                    if result["failed_share"] >= CARRIED:
-                        dropped.add((name, rate))
-                        found[name].pop(str(rate), None)
-                        continue
-                    collect(found[name].setdefault(str(rate), {}), result, READINGS)
-            blocked(bench, running, found, seconds)
+    for name in bench.names:
+        bench.subject(name)
+    for _ in range(bench.rounds):
+        for rate in (NORMAL_RATE,) if bench.quick else RATES:
+            for name in bench.names:
+                if (name, rate) in dropped or (rate != NORMAL_RATE and name in BRIEF):
+                    continue
+                result = steady(f"{bench.titled(name)}, {rate}/s", bench.subject(name), rate, 0.5,
+                                seconds)
+                if result["failed_share"] >= CARRIED:
+                    dropped.add((name, rate))
+                    found[name].pop(str(rate), None)
+                    continue
+                collect(found[name].setdefault(str(rate), {}), result, READINGS)
+        blocked(bench, found, seconds)
     for name, rates in found.items():
         bench.store.put(rates, "cpu", name)
         for key in ("cpu_us", "user_us"):
@@ -40,11 +43,11 @@ def screened(bench):
                 bench.store.put(rates[str(NORMAL_RATE)][key].median, f"{key}_per_call", name)
 
 
-def blocked(bench, running, found, seconds):
-    for name, subject in running.items():
-        if subject.screens:
-            result = steady(f"{bench.titled(name)}, blocked", subject, NORMAL_RATE, 1, seconds,
-                            bench.attempts, listed=100)
+def blocked(bench, found, seconds):
+    for name in bench.names:
+        if subjects.ALL[name].screens and name not in BRIEF:
+            result = steady(f"{bench.titled(name)}, blocked", bench.subject(name), NORMAL_RATE, 0.5,
+                            seconds, listed=100)
             if result["failed_share"] < CARRIED:
                 collect(found[name].setdefault("blocked", {}), result, READINGS)
 
@@ -79,19 +82,22 @@ def workers(bench):
     """
     say("one worker and two")
     rate = NORMAL_RATE / 2
-    seconds = 3 if bench.quick else 8
+    seconds = 3 if bench.quick else 5
     kinds = {"ringfence_1": subjects.Ringfence, "ringfence_2": subjects.RingfenceTwo}
     found = {name: {} for name in kinds}
-    for _ in range(bench.rounds):
+    with contextlib.ExitStack() as stack:
+        running = {}
         for name, kind in kinds.items():
-            with bench.running(kind, warm=False) as subject:
-                spread_workers(subject)
-                warm = 3 if bench.quick else LINGER
-                result = steady(f"{bench.titled(name)}, {rate * kind.workers:.0f}/s", subject,
-                                rate * kind.workers, warm, seconds, 1, busy=False, sockets=1)
-                busiest = sorted(result["threads_us"].values())[-kind.workers:]
-                result["least_worker_us"] = busiest[0] * kind.workers
-                result["most_worker_us"] = busiest[-1] * kind.workers
+            running[name] = stack.enter_context(
+                bench.running(kind, warm=WORKERS_WARM, rate=rate * kind.workers))
+            spread_workers(running[name])
+        for _ in range(bench.rounds):
+            for name, subject in running.items():
+                result = steady(f"{bench.titled(name)}, {rate * subject.workers:.0f}/s", subject,
+                                rate * subject.workers, 2, seconds, busy=False, sockets=1)
+                busiest = sorted(result["threads_us"].values())[-subject.workers:]
+                result["least_worker_us"] = busiest[0] * subject.workers
+                result["most_worker_us"] = busiest[-1] * subject.workers
                 collect(found[name], result, (*READINGS, "least_worker_us", "most_worker_us"))
     bench.store.put(found, "workers")
 

@@ -2,8 +2,8 @@
 
 from bench.lib import report
 
-from . import load, subjects
-from .rig import DISTURBED, NORMAL_RATE, disturbance, note, say, steady
+from . import load
+from .rig import BRIEF, DISTURBED, NORMAL_RATE, disturbance, note, say, steady
 
 GOOD = 0.001   # a rate is carried when fewer calls than this share fail
 SHARES = (0.2, 0.5, 0.8)
@@ -21,56 +21,53 @@ def is_generators_limit(result):
     return result["late"] > 0 and disturbance(result) <= DISTURBED
 
 
-def attempt(bench, subject, rate, warm, seconds):
-    """A failure in which others had a part is no verdict, so it is tried again."""
-    for _ in range(bench.attempts):
-        result = load.run(subject, rate, warm, seconds)
-        note(f"{subject.title}, {rate:.0f}/s", result)
-        if carried(result):
-            return True, result
-        if disturbance(result) <= DISTURBED:
-            break
-    return False, result
+def attempt(subject, rate, warm, seconds):
+    result = load.run(subject, rate, warm, seconds)
+    note(f"{subject.title}, {rate:.0f}/s", result)
+    return carried(result), result
 
 
 def search(bench, subject):
-    """Doubles, then halves the gap, with runs too short for a verdict."""
-    seconds = 1 if bench.quick else 4
+    """Runs too short for a verdict, from where the cost of a call lets it be expected: up or down
+    until there is a gap, then halving it."""
+    seconds = 1 if bench.quick else 2.5
+    each = bench.store.get("cpu_us_per_call", subject.name)
+    rate = 1.1e6 / each if each else NORMAL_RATE
     low, high = 0, None
-    rate = NORMAL_RATE
-    while high is None or high - low > (0.2 if bench.quick else 0.04) * high:
-        good, result = attempt(bench, subject, rate, 1, seconds)
+    while high is None or high - low > (0.2 if bench.quick or subject.name in BRIEF else 0.05) * high:
+        good, result = attempt(subject, rate, 0.5, seconds)
         if good:
             low = rate
             if is_generators_limit(result):
                 return result["started_rate"]
         else:
             high = rate
-        rate = 2 * low if high is None else (low + high) / 2
+        rate = 1.2 * low if high is None else (low + high) / 2 if low else 0.8 * high
         if rate < 500:
             break
     return low
 
 
 def confirm(bench, subject, rate):
-    """Lingering transactions reach their full number only within a minute: the last 10 s count."""
-    warm, seconds = (2, 2) if bench.quick else (60, 10)
+    """Lingering transactions reach their full number only within a minute: the last 10 s count.
+    A rate that does not hold is lowered while they linger on."""
+    full = subject.lingers and subject.name not in BRIEF
+    warm, seconds = (2, 2) if bench.quick else (60, 10) if full else (2, 5)
     for _ in range(8):
-        good, result = attempt(bench, subject, rate, warm, seconds)
+        good, result = attempt(subject, rate, warm, seconds)
         if good:
             return result
-        rate *= 0.95
+        rate *= 0.96
+        warm = min(warm, 5)
     return None
 
 
 def highest(bench):
     say("highest rate")
     for name in bench.names:
-        kind = subjects.ALL[name]
-        with bench.running(kind) as subject:
-            found = search(bench, subject)
-        with bench.running(kind, warm=False) as subject:
-            result = confirm(bench, subject, found) if found else None
+        subject = bench.subject(name)
+        found = search(bench, subject)
+        result = confirm(bench, subject, found) if found else None
         if result is None:
             say(f"  {bench.titled(name)}: no rate was carried")
             continue
@@ -101,34 +98,44 @@ def show_highest(bench):
                  "limited by"], row)
 
 
+def delay_rates(bench, name):
+    """By label: one rate for all, and shares of the subject's own highest."""
+    highest_rate = bench.store.get("max_cps", name)
+    shares = () if name in BRIEF else SHARES[1:2] if bench.quick else SHARES
+    return {str(LOW_RATE): LOW_RATE,
+            **({f"{share:.0%}": round(share * highest_rate) for share in shares}
+               if highest_rate else {})}
+
+
 def delay(bench):
     """Against the generator talking to itself at the same rate, just before."""
     say("delay")
-    seconds = 1 if bench.quick else 5
-    with bench.all_running(["direct"], warm=False) as base, bench.all_running() as running:
-        for name, subject in running.items():
-            highest_rate = bench.store.get("max_cps", name)
-            rates = {str(LOW_RATE): LOW_RATE}
-            if highest_rate:
-                rates.update({f"{share:.0%}": share * highest_rate for share in (SHARES[1:2] if bench.quick else SHARES)})
-            for label, rate in rates.items():
-                found = {"rate": rate, "trying": {}, "ringing": {}, "direct": {}}
-                for _ in range(bench.rounds):
-                    pair(base["direct"], subject, rate, seconds, bench.attempts, found)
-                add(found)
-                bench.store.put(found, "delay", name, label)
-            low = bench.store.get("delay", name, str(LOW_RATE), "added_180_us")
-            bench.store.put({key: low[key].median for key in PERCENTILES}, "added_180_us", name)
+    seconds = 1 if bench.quick else 2
+    found = {name: {label: {"rate": rate, "trying": {}, "ringing": {}, "direct": {}}
+                    for label, rate in delay_rates(bench, name).items()} for name in bench.names}
+    for _ in range(bench.rounds):
+        bare = {}
+        for name, labels in found.items():
+            for place in labels.values():
+                pair(bench, bench.subject(name), bare, seconds, place)
+    for name, labels in found.items():
+        for label, place in labels.items():
+            add(place)
+            bench.store.put(place, "delay", name, label)
+        low = labels[str(LOW_RATE)]["added_180_us"]
+        bench.store.put({key: low[key].median for key in PERCENTILES}, "added_180_us", name)
 
 
-def pair(direct, subject, rate, seconds, attempts, found):
-    bare = steady(f"no proxy, {rate:.0f}/s", direct, rate, 0.5, seconds, attempts)
-    result = steady(f"{subject.title}, {rate:.0f}/s", subject, rate, 1, seconds, attempts)
+def pair(bench, subject, bare, seconds, place):
+    rate = place["rate"]
+    if rate not in bare:
+        bare[rate] = steady(f"no proxy, {rate:.0f}/s", bench.subject("direct"), rate, 0.5, 1)
+    result = steady(f"{subject.title}, {rate:.0f}/s", subject, rate, 0.5, seconds)
     for key in PERCENTILES:
-        found["direct"].setdefault(key, report.Samples()).add(bare["to_ringing_us"][key])
-        found["ringing"].setdefault(key, report.Samples()).add(result["to_ringing_us"][key])
+        place["direct"].setdefault(key, report.Samples()).add(bare[rate]["to_ringing_us"][key])
+        place["ringing"].setdefault(key, report.Samples()).add(result["to_ringing_us"][key])
         if result["to_trying_us"]["count"] > 0:
-            found["trying"].setdefault(key, report.Samples()).add(result["to_trying_us"][key])
+            place["trying"].setdefault(key, report.Samples()).add(result["to_trying_us"][key])
 
 
 def add(found):
@@ -159,14 +166,13 @@ def show_delay(bench):
 def overload(bench):
     """Twice the highest rate: how much of it still becomes calls."""
     say("overload")
-    warm, seconds = (1, 2) if bench.quick else (10, 10)
-    for name in bench.names:
+    warm, seconds = (1, 2) if bench.quick else (3, 8)
+    for name in [name for name in bench.names if name not in BRIEF]:
         top = bench.store.get("max_cps", name)
         if not top:
             say(f"  {bench.titled(name)}: its highest rate is not known; measure it first")
             continue
-        with bench.running(subjects.ALL[name], warm=False) as subject:
-            result = load.run(subject, 2 * top, warm, seconds)
+        result = load.run(bench.subject(name), 2 * top, warm, seconds)
         note(f"{bench.titled(name)}, {2 * top}/s", result)
         bench.store.put({"offered": result["started_rate"], "completed": result["completed_rate"],
                          "share_of_highest": result["completed_rate"] / top,

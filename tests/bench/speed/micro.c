@@ -94,7 +94,7 @@ static void open_screening(struct micro *micro, const char *rules_path, const ch
          "settings");
     conf_document_destroy(document);
     must(rule_set_load(&screen_catalogue, &rules_path, 1, micro->report, &rules), rules_path);
-    must(screen_policy_create(&micro->settings, rules, NULL, micro->report, &micro->policy),
+    must(screen_policy_create(&micro->settings, rules, NULL, NULL, micro->report, &micro->policy),
          "policy");
     rep_settings_default(&reputation);
     reputation.backend = REP_BACKEND_MEMORY;

@@ -1,6 +1,7 @@
 """What all measures share: options, the subjects that run, and the results."""
 
 import contextlib
+import threading
 
 from bench.lib import report
 from bench.lib.machine import say
@@ -9,6 +10,7 @@ from . import load, subjects
 
 NORMAL_RATE = 8000  # calls per second at which subjects are compared
 DISTURBED = 0.05    # share of its processor that others may have used in a run
+BRIEF = ("kamailio_redis", "ringfence_2")  # of which less is measured: nothing hangs on it
 LINGER = 32         # seconds that a finished transaction is remembered (64 times T1)
 
 
@@ -19,7 +21,8 @@ class Bench:
         self.store = store
         self.quick = quick
         self.rounds = 1 if quick else 3
-        self.attempts = 1 if quick else 3  # when others disturb
+        self.loading = None  # with a Redis that is filled: measure_disturbed
+        self.alive = {}  # subjects that run, by name, for the measures that share them
         self.names = []
         for name in names:
             reason = subjects.ALL[name]().missing()
@@ -31,28 +34,32 @@ class Bench:
     def titled(self, name):
         return subjects.ALL[name].title if name in subjects.ALL else subjects.Direct.title
 
+    def subject(self, name):
+        """One that runs, with its memory touched and its transactions at their usual number. Each
+        has a namespace of its own, so that rounds can be interleaved, and stays until retire()."""
+        if name not in self.alive:
+            kind = subjects.ALL.get(name, subjects.Direct)
+            say(f"  starting {kind.title}")
+            subject = self.alive[name] = kind().start()
+            if subject.lingers:
+                brief = self.quick or name in BRIEF
+                load.run(subject, NORMAL_RATE, 0, 2 if brief else subject.lingers + 4)
+        return self.alive[name]
+
+    def retire(self, name=None):
+        for each in [name] if name else list(self.alive):
+            self.alive.pop(each).stop()
+
     @contextlib.contextmanager
-    def running(self, kind, warm=True, **options):
-        """One subject that runs, with its memory touched and its transactions at their usual
-        number."""
+    def running(self, kind, warm=0, rate=NORMAL_RATE, **options):
+        """One subject for a measure of its own, after so many seconds of calls."""
         subject = kind(**options).start()
         try:
             if warm:
-                load.run(subject, NORMAL_RATE, 0, 2 if self.quick else LINGER + 4)
+                load.run(subject, rate, 0, 2 if self.quick else warm, busy=False)
             yield subject
         finally:
             subject.stop()
-
-    @contextlib.contextmanager
-    def all_running(self, names=None, **options):
-        """Subjects by name; each in a namespace of its own, so that rounds can be interleaved."""
-        with contextlib.ExitStack() as stack:
-            started = {}
-            for name in names or self.names:
-                say(f"  starting {self.titled(name)}")
-                kind = subjects.ALL.get(name, subjects.Direct)
-                started[name] = stack.enter_context(self.running(kind, **options))
-            yield started
 
     def table(self, title, heads, row_of):
         """A row for each subject that has one; row_of(name) gives its cells or None."""
@@ -74,6 +81,25 @@ class Bench:
     def spread(self, *keys):
         found = self.samples(*keys)
         return report.spread(found) if found else "-"
+
+
+def together(tasks):
+    """Runs what does not depend on time side by side; the first failure is passed on."""
+    failures = []
+
+    def guarded(task):
+        try:
+            task()
+        except Exception as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=guarded, args=(task,)) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def collect(place, result, keys):
@@ -100,15 +126,9 @@ def note(title, result):
         f"failed {result['failed_share']:.3%}{mark}")
 
 
-def steady(title, subject, rate, warm, seconds, attempts, **options):
-    """A run, repeated when others used the processors; the least disturbed one counts."""
-    best = None
-    for _ in range(attempts):
-        result = load.run(subject, rate, warm, seconds, **options)
-        note(title, result)
-        if best is None or disturbance(result) < disturbance(best):
-            best = result
-        if disturbance(best) <= DISTURBED:
-            break
-    best["disturbance"] = disturbance(best)
-    return best
+def steady(title, subject, rate, warm, seconds, **options):
+    """A run, and how much others used the processors meanwhile."""
+    result = load.run(subject, rate, warm, seconds, **options)
+    note(title, result)
+    result["disturbance"] = disturbance(result)
+    return result

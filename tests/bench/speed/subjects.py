@@ -67,6 +67,7 @@ class Subject:
     title = ""
     mark = None  # header that a call which was screened shows the callee
     screens = True
+    lingers = 0  # seconds that a finished transaction is remembered
 
     def __init__(self, processors=(PROXY,), numbers_held=numbers.COUNT, **options):
         self.processors = processors
@@ -153,6 +154,7 @@ class Relay(Subject):
 
 
 class Kamailio(Subject):
+    lingers = 5  # tm's wait_timer
     mark = "X-Fraud-Score"
     define = ""
 
@@ -224,6 +226,7 @@ class Ringfence(Subject):
 
     name = "ringfence_1"
     title = "Ringfence"
+    lingers = 32  # 64 times T1
     workers = 1
 
     def settings(self):
@@ -253,13 +256,16 @@ class Ringfence(Subject):
             **self.options.get("changes", {}),
         }
 
-    def launch(self):
+    def prepare_numbers(self):
         if self.options.get("store") != "redis":
             numbers.write_csv(self.folder.file("numbers.csv"), self.numbers_held)
-        elif self.options.get("own_redis", True):
+        else:
             self.redis = Redis(self.folder, self.network,
                                self.options.get("redis_processors", self.processors))
             numbers.fill(self.redis, self.numbers_held, ringfence=True)
+
+    def launch(self):
+        self.prepare_numbers()
         config = self.folder.write("ringfence.yaml", render(self.settings()))
         self.launch_daemon(config)
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config/schema.h"
+#include "config/describe.h"
 
+#include "config/json_schema.h"
 #include "harness.h"
 #include "sample.h"
 
@@ -241,6 +242,39 @@ START_TEST(unsound_rows_are_found)
 }
 END_TEST
 
+/* Each stands in the schema as it is here. */
+static const char *const schema_parts[] = {
+    "\"$schema\": \"http://json-schema.org/draft-07/schema#\",\n  \"title\": \"Sample\",",
+    "\"additionalProperties\": false",
+    "\"description\": \"Probes without answer after which a peer counts as down. (integer, 1 to "
+    "100 "
+    "probes)\",\n          \"type\": [\"integer\", \"string\"],\n"
+    "          \"pattern\": \"^[+-]?[0-9]+(_[0-9]+)*$\",\n          \"minimum\": 1,\n"
+    "          \"maximum\": 100,\n          \"default\": 3\n",
+    "\"enum\": [\"inline\", \"redirect\", \"tap\"]",
+    "\"default\": \"30s\"",
+    "\"required\": [\"name\", \"source\"]",
+    "\"allOf\": [{\"$ref\": \"#/definitions/trunks.health\"}]",
+    "\"items\": {\"$ref\": \"#/definitions/trunks\"}",
+    "\"extra\": {\"type\": \"null\"}",
+};
+
+START_TEST(the_schema_has_what_rows_say)
+{
+    static const struct conf_definition definitions[] = {{"extra", "{\"type\": \"null\"}"}, {0}};
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+
+    ck_assert_ptr_nonnull(stream);
+    conf_section_json_schema(&sample_section, "Sample", definitions, stream);
+    fclose(stream);
+    ck_assert_msg(strstr(text, schema_parts[_i]) != NULL, "%s\nis not in\n%s", schema_parts[_i],
+                  text);
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config/reference");
@@ -254,6 +288,8 @@ int main(void)
     tcase_add_test(group, items_are_matched_by_identity);
     tcase_add_test(group, the_sample_is_sound);
     tcase_add_test(group, unsound_rows_are_found);
+    tcase_add_loop_test(group, the_schema_has_what_rows_say, 0,
+                        sizeof(schema_parts) / sizeof(schema_parts[0]));
     suite_add_tcase(suite, group);
 
     SRunner *runner = srunner_create(suite);

@@ -34,6 +34,7 @@ struct bench {
     struct proxy_labels labels;
     struct ident_marks marks;
     struct stats_registry *registry;
+    struct screen_ledger *ledger;
     struct stats_shard *stats;
     struct tp_group *group;
     struct rt_wheel *wheel;
@@ -178,6 +179,7 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
     ck_assert_int_eq(arena_create(65536, 0, &b->arena), 0);
     ck_assert_int_eq(conf_report_create(&b->report), 0);
     ck_assert_int_eq(stats_registry_create(&b->registry), 0);
+    ck_assert_int_eq(screen_ledger_create(&b->ledger), 0);
     ck_assert_int_eq(stats_shard_create(b->registry, &b->stats), 0);
     proxy_labels_register(&b->labels, b->registry);
     bench_load(b, yaml);
@@ -185,9 +187,10 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
     int error = rule_set_parse(&screen_catalogue, &source, 1, b->report, &rules);
     conf_report_print(b->report, stderr, false);
     ck_assert_int_eq(error, 0);
-    ck_assert_int_eq(screen_policy_create(&b->screening, rules, b->registry, b->report, &b->policy),
-                     0);
-    error = proxy_plan_create(&b->settings, rules, b->registry, b->report, &b->plan);
+    ck_assert_int_eq(
+        screen_policy_create(&b->screening, rules, b->registry, b->ledger, b->report, &b->policy),
+        0);
+    error = proxy_plan_create(&b->settings, rules, b->registry, b->ledger, b->report, &b->plan);
     conf_report_print(b->report, stderr, false);
     ck_assert_int_eq(error, 0);
     b->snapshot = (struct proxy_snapshot){b->plan, b->policy, &b->settings.limits};
@@ -218,7 +221,7 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
 }
 
 /* A process that dies and comes back: everything but the key is new. */
-static void bench_restart(struct bench *b)
+static inline void bench_restart(struct bench *b)
 {
     txn_layer_destroy(b->transactions);
     call_table_destroy(b->calls);
@@ -256,6 +259,7 @@ static void bench_close(struct bench *b)
     tp_group_destroy(b->group);
     proxy_plan_destroy(b->plan);
     screen_policy_destroy(b->policy);
+    screen_ledger_destroy(b->ledger);
     conf_document_destroy(b->document);
     conf_report_destroy(b->report);
     stats_registry_destroy(b->registry);
@@ -279,7 +283,7 @@ static void bench_receive(struct bench *b, const char *from, uint16_t listener, 
     proxy_receive(b->proxy, &packet);
 }
 
-static void bench_pass(struct bench *b, uint64_t us)
+static inline void bench_pass(struct bench *b, uint64_t us)
 {
     b->now_us += us;
     b->sent_count = 0;
@@ -287,7 +291,8 @@ static void bench_pass(struct bench *b, uint64_t us)
 }
 
 /* Asserts that the index-th datagram went there and starts so. */
-static const char *bench_expect(struct bench *b, size_t index, const char *to, const char *start)
+static inline const char *bench_expect(struct bench *b, size_t index, const char *to,
+                                       const char *start)
 {
     char text[TP_ADDRESS_TEXT];
     ck_assert_msg(index < b->sent_count, "only %zu datagrams were sent, not \"%s\"", b->sent_count,

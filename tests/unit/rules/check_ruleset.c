@@ -369,6 +369,43 @@ START_TEST(expired_rule_is_reviewed)
 }
 END_TEST
 
+/* One warning, as first.yaml has it at 2026-11-23. */
+static void reviewed(const char *text, const char *message)
+{
+    char memory[512] = "";
+    struct rule_set *set = parse_one(text);
+    rule_set_review(set, UINT64_C(1795392000000000), report);
+    ck_assert_uint_eq(conf_report_count(report, CONF_WARNING), 1);
+    conf_report_each(report, keep_message, memory);
+    ck_assert_str_eq(memory, message);
+    rule_set_destroy(set);
+}
+
+START_TEST(expired_list_entries_are_reviewed)
+{
+    reviewed("lists:\n"
+             "  l:\n"
+             "    numbers: ['+8613800138000,2027-01-01', '+8613800138001',\n"
+             "              '+8613800138002,2026-01-01', '+86139*,2026-01-01',\n"
+             "              '+8615000..+8615999,7,2026-11-23']\n",
+             "first.yaml:2:3: list \"l\": 3 entries have expired and hold for no call");
+}
+END_TEST
+
+START_TEST(one_expired_list_entry_is_reviewed)
+{
+    reviewed("lists: {l: {numbers: ['+8613800138000,2026-01-01']}}\n",
+             "first.yaml:1:9: list \"l\": 1 entry has expired and holds for no call");
+}
+END_TEST
+
+START_TEST(roll_out_of_nothing_is_warned_of)
+{
+    reviewed("rules: [{id: a, when: caller.valid, score: 1, rollout: 0%}]\n",
+             "first.yaml:1:56: a roll-out of 0% enforces it for no call");
+}
+END_TEST
+
 START_TEST(files_share_lists_and_ids)
 {
     static const char *const texts[] = {
@@ -543,6 +580,9 @@ int main(void)
     tcase_add_test(tests, same_condition_in_two_files);
     tcase_add_test(tests, wrong_condition_is_reported_once);
     tcase_add_test(tests, expired_rule_is_reviewed);
+    tcase_add_test(tests, expired_list_entries_are_reviewed);
+    tcase_add_test(tests, one_expired_list_entry_is_reviewed);
+    tcase_add_test(tests, roll_out_of_nothing_is_warned_of);
     tcase_add_test(tests, files_share_lists_and_ids);
     tcase_add_test(tests, same_id_in_two_files);
     tcase_add_test(tests, same_list_in_two_files);

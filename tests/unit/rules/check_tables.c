@@ -357,6 +357,7 @@ static bool is_refused(const char *path)
     char *text = read_expected(path, &expected);
     ck_assert_int_eq(conf_report_create(&report), 0);
     int error = rule_set_load(&fixture_catalogue, &path, 1, report, &set);
+    ck_assert(error == 0 || set == NULL);
     if (error == 0)
         error = rule_set_run_tests(set, NULL, NULL, report, &tests);
     conf_report_each(report, keep_problem, &problem);

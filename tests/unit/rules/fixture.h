@@ -33,6 +33,7 @@
     X("caller.asserted_number", RULE_NUMBER, "", "\"+8613800138000\"")       \
     X("caller.anonymous", RULE_FLAG, "", "false")                            \
     X("caller.identity_mismatch", RULE_FLAG, "", "true")                     \
+    X("caller.digits_apart", RULE_INTEGER, "", "4")                          \
     X("callee.number", RULE_NUMBER, "", "\"+8613800138000\"")                \
     X("callee.raw", RULE_TEXT, "", "\"13800138000\"")                        \
     X("callee.valid", RULE_FLAG, "", "true")                                 \

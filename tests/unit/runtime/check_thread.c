@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 struct facts {
     char name[32];
@@ -83,11 +85,32 @@ START_TEST(joining_none_is_harmless)
 }
 END_TEST
 
+static void yield_and_look(void *argument)
+{
+    int *steps = argument;
+    int before = getpriority(PRIO_PROCESS, (id_t)gettid());
+    rt_thread_give_way();
+    *steps = getpriority(PRIO_PROCESS, (id_t)gettid()) - before;
+}
+
+START_TEST(a_thread_that_gives_way_is_alone_in_it)
+{
+    struct rt_thread *thread = NULL;
+    int steps = 0, before = getpriority(PRIO_PROCESS, 0);
+    ck_assert_int_eq(rt_thread_start("builder", -1, yield_and_look, &steps, &thread), 0);
+    rt_thread_join(thread);
+    /* 19 is the most there is. */
+    ck_assert_int_eq(steps, before <= 9 ? 10 : 19 - before);
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), before);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("thread");
     TCase *tests = tcase_create("thread");
     tcase_add_test(tests, a_thread_has_its_name_and_no_signals);
+    tcase_add_test(tests, a_thread_that_gives_way_is_alone_in_it);
     tcase_add_test(tests, a_thread_is_pinned_where_asked);
     tcase_add_test(tests, an_unusable_processor_means_anywhere);
     tcase_add_test(tests, joining_none_is_harmless);

@@ -51,7 +51,8 @@ static void open_bench(struct bench *b)
     int error = rule_set_parse(&screen_catalogue, &source, 1, b->report, &rules);
     conf_report_print(b->report, stderr, false);
     ck_assert_int_eq(error, 0);
-    ck_assert_int_eq(screen_policy_create(&b->settings, rules, NULL, b->report, &b->policy), 0);
+    ck_assert_int_eq(screen_policy_create(&b->settings, rules, NULL, NULL, b->report, &b->policy),
+                     0);
     rep_settings_default(&reputation);
     reputation.backend = REP_BACKEND_MEMORY;
     ck_assert_int_eq(rep_store_create(&reputation, message, sizeof(message), &b->store), 0);

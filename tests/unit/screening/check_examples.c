@@ -5,6 +5,7 @@
  *     ```yaml           a rule file without any problem, every rule with tests that pass
  *     ```yaml broken    a rule file with an error; the next ```text is what `ringfence check`
  * prints
+ *     ```yaml tests     a file of tests for the rule file above it, all of which pass
  *     ```text <path>    a list file, beside the rule files
  *
  * RINGFENCE_TOP names the top of the repository; without it, it is the current folder.
@@ -20,11 +21,13 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "config/report.h"
+#include "rules/suite.h"
 #include "screening/feature.h"
 #include "screening/policy.h"
 
 #define PAGE     "docs/rules.md"
 #define RULES    "mine.yaml"
+#define TESTS    "tests.yaml"
 #define PAGE_MAX ((size_t)1 << 20)
 #define FENCE    SLICE("```")
 
@@ -243,6 +246,48 @@ START_TEST(broken_examples)
 }
 END_TEST
 
+static void expect_passed(const struct block *rules, const struct block *tests)
+{
+    struct conf_report *report;
+    struct rule_set *set;
+    struct screen_derivation derivation;
+    struct rule_test_result result = {0, 0};
+    const struct rule_suite_world world = {.derive = screen_derive,
+                                           .context = &derivation,
+                                           .clock = SCREEN_FEATURE_TIME_NOW,
+                                           .wall_us = UINT64_C(1795392000000000)};
+    ck_assert_int_eq(conf_report_create(&report), 0);
+    ck_assert_int_eq(check_rules(rules->text, report, &set), 0);
+    ck_assert_int_eq(file_write_atomic(TESTS, tests->text, 0600), 0);
+    screen_derivation_init(&derivation);
+    int error = rule_suite_run(set, TESTS, &world, report, &result);
+    char *problems = printed(report);
+    ck_assert_msg(error == 0 && problems[0] == '\0', "%s:%u:\n%s", PAGE, tests->line, problems);
+    ck_assert_uint_gt(result.passed, 0);
+    (void)unlink(TESTS);
+    free(problems);
+    rule_set_destroy(set);
+    conf_report_destroy(report);
+}
+
+START_TEST(examples_of_test_files)
+{
+    struct block block;
+    struct block rules = {0};
+    unsigned count = 0;
+    struct reader reader = reader_of_page();
+    while (next_block(&reader, &block)) {
+        if (slice_equal(block.kind, SLICE("yaml")))
+            rules = block;
+        if (!slice_equal(block.kind, SLICE("yaml tests")))
+            continue;
+        expect_passed(&rules, &block);
+        count++;
+    }
+    ck_assert_uint_gt(count, 0);
+}
+END_TEST
+
 /* A misspelt marker would take an example out of the tests. */
 START_TEST(no_block_is_passed_over)
 {
@@ -251,6 +296,7 @@ START_TEST(no_block_is_passed_over)
     while (next_block(&reader, &block))
         ck_assert_msg(slice_equal(block.kind, SLICE("yaml")) ||
                           slice_equal(block.kind, SLICE("yaml broken")) ||
+                          slice_equal(block.kind, SLICE("yaml tests")) ||
                           slice_equal(block.kind, SLICE("text")) ||
                           slice_starts_with(block.kind, SLICE("text ")),
                       "%s:%u: \"%.*s\" is no kind of example", PAGE, block.line,
@@ -288,6 +334,7 @@ int main(void)
     tcase_add_checked_fixture(examples, setup, teardown);
     tcase_add_test(examples, good_examples);
     tcase_add_test(examples, broken_examples);
+    tcase_add_test(examples, examples_of_test_files);
     tcase_add_test(examples, no_block_is_passed_over);
     suite_add_tcase(suite, examples);
     TCase *features = tcase_create("features");

@@ -21,7 +21,7 @@ static int load(const char *yaml, struct conf_report *report)
         struct rule_set *rules = NULL;
         struct screen_policy *policy = NULL;
         ck_assert_int_eq(rule_set_parse(&screen_catalogue, NULL, 0, report, &rules), 0);
-        error = screen_policy_create(&settings, rules, NULL, report, &policy);
+        error = screen_policy_create(&settings, rules, NULL, NULL, report, &policy);
         if (error != 0)
             rule_set_destroy(rules);
         screen_policy_destroy(policy);

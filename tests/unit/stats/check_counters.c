@@ -115,6 +115,19 @@ START_TEST(a_family_adds_up_at_once)
 }
 END_TEST
 
+START_TEST(a_moment_is_the_latest_of_all_shards)
+{
+    struct stats_shard *first = new_shard();
+    struct stats_shard *second = new_shard();
+    uint32_t label = stats_label(registry, STATS_FAMILY_RULES, SLICE("a"));
+    ck_assert_uint_eq(stats_moment_latest(registry, STATS_MOMENT_RULE_HIT, label), 0);
+    stats_moment_set(first, STATS_MOMENT_RULE_HIT, label, 1800000005);
+    stats_moment_set(second, STATS_MOMENT_RULE_HIT, label, 1800000002);
+    ck_assert_uint_eq(stats_moment_latest(registry, STATS_MOMENT_RULE_HIT, label), 1800000005);
+    ck_assert_uint_eq(stats_moment_latest(registry, STATS_MOMENT_RULE_HIT, UINT32_MAX), 0);
+}
+END_TEST
+
 START_TEST(names_are_unique)
 {
     const char *names[STATS_COUNTER_COUNT + STATS_GAUGE_COUNT + STATS_FAMILY_COUNT];
@@ -241,6 +254,7 @@ int main(void)
     tcase_add_test(counting, a_label_that_is_not_there_reads_as_other);
     tcase_add_test(counting, families_do_not_overlap);
     tcase_add_test(counting, a_family_adds_up_at_once);
+    tcase_add_test(counting, a_moment_is_the_latest_of_all_shards);
     tcase_add_test(counting, names_are_unique);
     tcase_add_test(counting, a_bucket_is_at_most_a_sixteenth_wide);
     tcase_add_test(counting, quantiles_of_nothing_are_zero);

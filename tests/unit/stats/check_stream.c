@@ -198,6 +198,27 @@ START_TEST(event_has_its_labels_resolved)
 }
 END_TEST
 
+START_TEST(event_says_what_else_the_call_would_have_got)
+{
+    struct stats_event event = verdict();
+    struct slice line;
+    ck_assert_int_eq(stats_stream_event(stream, &event, &line), 0);
+    struct json_object *object = parse(line, "event");
+    ck_assert(json_object_object_get_ex(object, "would_get", NULL));
+    ck_assert_ptr_null(at(object, "would_get"));
+    json_object_put(object);
+    event.would_action = event.action;
+    event.would_score = 95;
+    event.would_code = 603;
+    ck_assert_int_eq(stats_stream_event(stream, &event, &line), 0);
+    object = parse(line, "event");
+    ck_assert_str_eq(json_object_get_string(at(object, "would_get.action")), "block");
+    ck_assert_int_eq(number(object, "would_get.score"), 95);
+    ck_assert_int_eq(number(object, "would_get.code"), 603);
+    json_object_put(object);
+}
+END_TEST
+
 START_TEST(event_bytes_of_peers_are_encoded)
 {
     struct stats_event event = verdict();
@@ -247,6 +268,7 @@ int main(void)
     tcase_add_test(lines, thousands_of_rules_fit);
     tcase_add_test(lines, gap_says_what_was_missed);
     tcase_add_test(lines, event_has_its_labels_resolved);
+    tcase_add_test(lines, event_says_what_else_the_call_would_have_got);
     tcase_add_test(lines, event_bytes_of_peers_are_encoded);
     tcase_add_test(lines, an_event_with_wild_labels_is_still_a_line);
     tcase_add_test(lines, epochs_differ);
