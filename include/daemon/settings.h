@@ -18,7 +18,19 @@ struct daemon_reputation_settings {
     struct slice unix_socket;
     struct slice username;
     struct slice password;
+    struct slice password_file;
     uint32_t database;
+    struct conf_text_list sentinels;
+    struct slice sentinel_master;
+    struct slice sentinel_username;
+    struct slice sentinel_password;
+    struct slice sentinel_password_file;
+    struct conf_text_list cluster;
+    struct conf_text_list address_map;
+    int follow; /* enum rep_follow */
+    uint64_t compare_interval_us;
+    uint32_t lookup_in_flight;
+    uint64_t lookup_cache_us;
     uint64_t connect_timeout_us;
     uint64_t reply_timeout_us;
     uint32_t min_block_prefix;

@@ -26,7 +26,32 @@ struct rep_store;
 enum rep_backend { REP_BACKEND_REDIS, REP_BACKEND_MEMORY };
 enum rep_mode { REP_MODE_REPLICA, REP_MODE_LOOKUP };
 
-/* Texts are copied by rep_store_create(); NULL or "" means not set. */
+/* How changes are learned in mode replica. X(name, word, text): the word of settings, the text of
+ * status. In this order each is the next when the one before is refused. */
+#define REP_FOLLOW_TABLE(X)                                                                   \
+    X(REP_FOLLOW_TRACKING, "tracking", "client-side caching, broadcast by prefix")            \
+    X(REP_FOLLOW_NOTIFICATIONS, "notifications", "keyspace notifications, compared at times") \
+    X(REP_FOLLOW_COMPARING, "comparing", "none: compared again and again")
+
+enum rep_follow {
+    REP_FOLLOW_AUTO,
+#define REP_FOLLOW_ROW(name, word, text) name,
+    REP_FOLLOW_TABLE(REP_FOLLOW_ROW)
+#undef REP_FOLLOW_ROW
+        REP_FOLLOW_COUNT
+};
+
+enum { REP_SENTINEL_LIMIT = 16, REP_SEED_LIMIT = 64 };
+
+struct rep_texts {
+    const struct slice *items; /* each with a NUL behind it */
+    size_t count;
+};
+
+/*
+ * Texts are copied by rep_store_create(); NULL or "" means not set. Servers are written
+ * "host:port", "address:port" or "[IPv6]:port". Sentinels, or nodes of a cluster, or neither.
+ */
 struct rep_settings {
     enum rep_backend backend;
     enum rep_mode mode;
@@ -35,19 +60,29 @@ struct rep_settings {
     const char *unix_socket; /* path; wins over host and port */
     const char *username;    /* ACL user; password alone is the default user's */
     const char *password;
+    const char *password_file; /* its first line; read once */
     unsigned database;
-    unsigned connect_timeout_ms; /* default 2000 */
-    unsigned reply_timeout_ms;   /* silence after which a connection counts as dead; default 5000 */
-    unsigned min_block_prefix;   /* digits; default 7 */
-    unsigned hold_percent;       /* more changes within an hour wait for accept; default 20 */
-    uint64_t hold_minimum;       /* ... when they are at least so many; default 1000 */
-    uint64_t capacity;           /* numbers; default 16 million */
-    uint64_t rescan_interval_s;  /* a full comparison as often as this; default 6 h; 0: default */
-    unsigned lookup_in_flight;   /* mode lookup: calls waiting per worker; default 1024 */
-    unsigned lookup_cache_ms;    /* mode lookup: how long an answer is reused; default 500 */
-    const char *csv_path;        /* store memory */
-    const char *saved_path;      /* replica file, written at exit and every 10 minutes */
-    uint64_t saved_age_s;        /* an older one is refused; default 7 days; 0: default */
+    struct rep_texts sentinels; /* servers that are asked where `sentinel_master` is */
+    const char *sentinel_master;
+    const char *sentinel_username; /* of the sentinels' own account */
+    const char *sentinel_password;
+    const char *sentinel_password_file;
+    struct rep_texts cluster;     /* some of the cluster's nodes; the others are found by them */
+    struct rep_texts address_map; /* "announced=server" or "announced=unix:/path" */
+    enum rep_follow follow;
+    unsigned compare_interval_ms; /* where changes are not announced; default 10 s */
+    unsigned connect_timeout_ms;  /* default 2000 */
+    unsigned reply_timeout_ms;  /* silence after which a connection counts as dead; default 5000 */
+    unsigned min_block_prefix;  /* digits; default 7 */
+    unsigned hold_percent;      /* more changes within an hour wait for accept; default 20 */
+    uint64_t hold_minimum;      /* ... when they are at least so many; default 1000 */
+    uint64_t capacity;          /* numbers; default 16 million */
+    uint64_t rescan_interval_s; /* a full comparison as often as this; default 6 h; 0: default */
+    unsigned lookup_in_flight;  /* mode lookup: calls waiting per worker; default 1024 */
+    unsigned lookup_cache_ms;   /* mode lookup: how long an answer is reused; default 500 */
+    const char *csv_path;       /* store memory */
+    const char *saved_path;     /* replica file, written at exit and every 10 minutes */
+    uint64_t saved_age_s;       /* an older one is refused; default 7 days; 0: default */
 };
 
 /* X(name, text): what the service thread is doing. */
@@ -74,15 +109,20 @@ struct rep_status {
     enum rep_backend backend;
     enum rep_mode mode;
     enum rep_state state;
-    bool connected;    /* authenticated and, in mode replica, tracking */
-    bool loaded;       /* holds a complete set: from Redis, the saved file or the CSV file */
-    bool from_saved;   /* that set is still the saved file's */
-    char server[160];  /* where it connects to */
-    char tracking[64]; /* how changes arrive */
-    char error[192];   /* the last failure in words, "" for none */
-    char hold[400];    /* what is held, why, and how to accept it; "" for nothing */
-    uint64_t scanned;  /* keys seen by the load or comparison under way */
-    uint64_t expected; /* keys in the database when it began; an upper bound */
+    bool connected;   /* authenticated and, in mode replica, tracking */
+    bool loaded;      /* holds a complete set: from Redis, the saved file or the CSV file */
+    bool from_saved;  /* that set is still the saved file's */
+    char server[160]; /* where it connects to */
+    char source[192]; /* who named that server, "" for the settings */
+    unsigned servers; /* masters that hold the keys */
+    unsigned servers_followed;
+    uint64_t redirects; /* keys that had moved to another node of a cluster */
+    uint64_t switches;  /* another master, or another set of them, was named */
+    char tracking[96];  /* how changes arrive */
+    char error[192];    /* the last failure in words, "" for none */
+    char hold[400];     /* what is held, why, and how to accept it; "" for nothing */
+    uint64_t scanned;   /* keys seen by the load or comparison under way */
+    uint64_t expected;  /* keys in the database when it began; an upper bound */
     struct rep_replica_figures replica;
     uint64_t last_change_wall_us; /* of an entry; 0: none yet */
     uint64_t last_sync_wall_us;   /* last time the replica was known to equal Redis */
@@ -96,6 +136,10 @@ struct rep_status {
     bool breaker_open; /* mode lookup */
     uint64_t lookups, lookup_hits, lookup_failures;
 };
+
+/* Whether a text of `sentinels` and `cluster`, or of `address_map`, says what it must. */
+bool rep_is_server(struct slice text);
+bool rep_is_address_pair(struct slice text);
 
 /* Fills in the defaults; `settings` need not be initialised. */
 void rep_settings_default(struct rep_settings *settings);

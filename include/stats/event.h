@@ -15,6 +15,18 @@
 
 #define STATS_EVENT_RULES 8
 
+/* Inputs that a verdict had to do without by fault. X(name, word in events) */
+#define STATS_MISSING_TABLE(X)                \
+    X(STATS_MISSING_REPUTATION, "reputation") \
+    X(STATS_MISSING_PATTERNS, "patterns")
+
+enum stats_missing {
+#define STATS_MISSING_ROW(name, word) name,
+    STATS_MISSING_TABLE(STATS_MISSING_ROW)
+#undef STATS_MISSING_ROW
+        STATS_MISSING_COUNT
+};
+
 enum stats_event_kind { STATS_EVENT_VERDICT, STATS_EVENT_ALERT };
 
 struct stats_event_rule {
@@ -33,6 +45,7 @@ struct stats_event {
     uint8_t reason; /* label of STATS_FAMILY_REASONS */
     uint8_t score;
     bool degraded;
+    uint8_t missing; /* bits by enum stats_missing */
     bool would_have;      /* shadow or tap: no call was changed */
     uint8_t would_action; /* label of STATS_FAMILY_VERDICTS: what else it would have got; 0: none */
     uint8_t would_score;

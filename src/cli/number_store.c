@@ -45,6 +45,8 @@ static int take_account(struct cli_store *store, const struct cli_number_options
     size_t length;
     if (options->redis_user != NULL)
         store->settings.username = options->redis_user;
+    if (from_environment != NULL || options->password_file != NULL)
+        store->settings.password_file = NULL;
     if (from_environment != NULL)
         store->settings.password = from_environment;
     if (options->password_file == NULL)

@@ -16,6 +16,15 @@ static const struct conf_choice mode_choices[] = {
     {NULL, 0, NULL},
 };
 
+static const struct conf_choice follow_choices[] = {
+    {"auto", REP_FOLLOW_AUTO, "the first of the others that the server and its policy allow"},
+    {"tracking", REP_FOLLOW_TRACKING, "CLIENT TRACKING; Redis 6.0 or later"},
+    {"notifications", REP_FOLLOW_NOTIFICATIONS,
+     "keyspace notifications (notify-keyspace-events KA), and a comparison now and then"},
+    {"comparing", REP_FOLLOW_COMPARING, "read everything again and again"},
+    {NULL, 0, NULL},
+};
+
 static const struct conf_row reputation_rows[] = {
     {.key = "store",
      .type = CONF_CHOICE,
@@ -38,7 +47,7 @@ static const struct conf_row reputation_rows[] = {
      .fallback = "127.0.0.1",
      .min = 1,
      .max = 255,
-     .help = "Redis server."},
+     .help = "Redis server: a name, an IPv4 or an IPv6 address."},
     {.key = "port",
      .type = CONF_INTEGER,
      CONF_FIELD(struct daemon_reputation_settings, port),
@@ -65,6 +74,12 @@ static const struct conf_row reputation_rows[] = {
      .flags = CONF_NEEDS_RESTART | CONF_SECRET,
      .max = 512,
      .help = "Its password."},
+    {.key = "password_file",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct daemon_reputation_settings, password_file),
+     .flags = CONF_NEEDS_RESTART,
+     .max = 4000,
+     .help = "File whose first line is that password, read at start."},
     {.key = "database",
      .type = CONF_INTEGER,
      CONF_FIELD(struct daemon_reputation_settings, database),
@@ -72,7 +87,71 @@ static const struct conf_row reputation_rows[] = {
      .fallback = "0",
      .min = 0,
      .max = 1024,
-     .help = "Database number."},
+     .help = "Database number; a cluster has only 0."},
+    {.key = "sentinels",
+     .type = CONF_TEXT_LIST,
+     CONF_FIELD(struct daemon_reputation_settings, sentinels),
+     .flags = CONF_NEEDS_RESTART,
+     .min = 3,
+     .max = 270,
+     .help = "Sentinels, each as host:port, that name the server instead of host and port; at most "
+             "16."},
+    {.key = "sentinel_master",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct daemon_reputation_settings, sentinel_master),
+     .flags = CONF_NEEDS_RESTART,
+     .max = 128,
+     .help = "What the sentinels call it."},
+    {.key = "sentinel_username",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct daemon_reputation_settings, sentinel_username),
+     .flags = CONF_NEEDS_RESTART,
+     .max = 128,
+     .help = "ACL user at the sentinels."},
+    {.key = "sentinel_password",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct daemon_reputation_settings, sentinel_password),
+     .flags = CONF_NEEDS_RESTART | CONF_SECRET,
+     .max = 512,
+     .help = "Its password."},
+    {.key = "sentinel_password_file",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct daemon_reputation_settings, sentinel_password_file),
+     .flags = CONF_NEEDS_RESTART,
+     .max = 4000,
+     .help = "File whose first line is that password."},
+    {.key = "cluster",
+     .type = CONF_TEXT_LIST,
+     CONF_FIELD(struct daemon_reputation_settings, cluster),
+     .flags = CONF_NEEDS_RESTART,
+     .min = 3,
+     .max = 270,
+     .help = "Some nodes of a Redis Cluster, each as host:port, instead of host and port; they name "
+             "the others. At most 64."},
+    {.key = "address_map",
+     .type = CONF_TEXT_LIST,
+     CONF_FIELD(struct daemon_reputation_settings, address_map),
+     .flags = CONF_NEEDS_RESTART,
+     .min = 5,
+     .max = 540,
+     .help = "Where to connect instead of a server that is named: name:port=host:port or "
+             "name:port=unix:/path. For tunnels and translated addresses."},
+    {.key = "follow",
+     .type = CONF_CHOICE,
+     CONF_FIELD(struct daemon_reputation_settings, follow),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "auto",
+     .choices = follow_choices,
+     .help = "How changes are learned in mode replica."},
+    {.key = "compare_interval",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct daemon_reputation_settings, compare_interval_us),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "10s",
+     .min = CONF_MS(100),
+     .max = CONF_HOURS(6),
+     .help = "How long after a comparison the next begins where changes are not told; six times as "
+             "long with keyspace notifications."},
     {.key = "connect_timeout",
      .type = CONF_DURATION,
      CONF_FIELD(struct daemon_reputation_settings, connect_timeout_us),
@@ -115,6 +194,23 @@ static const struct conf_row reputation_rows[] = {
      .max = 1000000000,
      .unit = "numbers",
      .help = "How many numbers the replica has room for."},
+    {.key = "lookup_cache",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct daemon_reputation_settings, lookup_cache_us),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "500ms",
+     .min = CONF_MS(1),
+     .max = CONF_MINUTES(10),
+     .help = "Mode lookup: how long an answer is used again, also that nothing is known."},
+    {.key = "lookup_in_flight",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct daemon_reputation_settings, lookup_in_flight),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "1024",
+     .min = 1,
+     .max = 65536,
+     .help = "Mode lookup: questions of one worker that wait for Redis; further calls are judged "
+             "without an answer."},
     {.key = "csv",
      .type = CONF_TEXT,
      CONF_FIELD(struct daemon_reputation_settings, csv),
@@ -137,15 +233,76 @@ static const struct conf_row reputation_rows[] = {
      .help = "A saved file that equalled Redis longer ago than this is refused at start."},
 };
 
+static int refuse(struct conf_load *load, const struct conf_node *node, const char *key,
+                  const char *wrong, const char *right)
+{
+    conf_load_error(load, node != NULL ? conf_node_get(node, key) : NULL, "%s", wrong);
+    conf_report_expect(load->report, "%s", right);
+    return ERROR_CONFIG;
+}
+
+/* The first text that is no server (or no pair of them, split by '='), or none. */
+static struct slice bad_server(const struct conf_text_list *list, bool pairs)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct slice text = list->items[i];
+        if (pairs ? !rep_is_address_pair(text) : !rep_is_server(text))
+            return text;
+    }
+    return slice_make(NULL, 0);
+}
+
+static int check_servers(struct conf_load *load, const struct conf_node *node, const char *key,
+                         const struct conf_text_list *list, bool pairs, size_t limit)
+{
+    struct conf_quote quote;
+    const struct conf_node *place = node != NULL ? conf_node_get(node, key) : NULL;
+    struct slice bad = bad_server(list, pairs);
+    if (bad.data == NULL && list->count <= limit)
+        return 0;
+    if (bad.data != NULL)
+        conf_load_error(load, place, "%s of %s is not a server", conf_quote(&quote, bad), key);
+    else
+        conf_load_error(load, place, "%zu servers in %s", list->count, key);
+    if (bad.data != NULL)
+        conf_report_expect(load->report, "%s",
+                           pairs ? "10.0.0.1:6379=127.0.0.1:16379 or "
+                                   "10.0.0.1:6379=unix:/run/redis-a.sock"
+                                 : "redis-a.example.net:6379, 10.0.0.1:6379 or [2001:db8::1]:6379");
+    else
+        conf_report_expect(load->report, "at most %zu", limit);
+    return ERROR_CONFIG;
+}
+
 static int check_reputation(struct conf_load *load, const struct conf_node *node, void *object)
 {
     const struct daemon_reputation_settings *settings = object;
-    if (settings->backend != REP_BACKEND_MEMORY || settings->mode == REP_MODE_REPLICA)
-        return 0;
-    conf_load_error(load, node != NULL ? conf_node_get(node, "mode") : NULL,
-                    "mode lookup needs store redis");
-    conf_report_expect(load->report, "mode: replica, or store: redis");
-    return ERROR_CONFIG;
+    bool sentinel = settings->sentinels.count > 0, cluster = settings->cluster.count > 0;
+    if (settings->backend == REP_BACKEND_MEMORY && settings->mode != REP_MODE_REPLICA)
+        return refuse(load, node, "mode", "mode lookup needs store redis",
+                      "mode: replica, or store: redis");
+    if (sentinel && cluster)
+        return refuse(load, node, "cluster", "both sentinels and cluster are set",
+                      "one of them: a cluster has no sentinels");
+    if (sentinel && settings->sentinel_master.length == 0)
+        return refuse(load, node, "sentinels", "sentinels without sentinel_master",
+                      "sentinel_master: the name after \"sentinel monitor\" in their files");
+    if ((sentinel || cluster) && settings->unix_socket.length > 0)
+        return refuse(load, node, "socket", "socket beside sentinels or cluster",
+                      "an address_map where servers are reached by sockets");
+    if (cluster && settings->database != 0)
+        return refuse(load, node, "database", "a cluster has no other database than 0",
+                      "database: 0");
+    if (settings->password.length > 0 && settings->password_file.length > 0)
+        return refuse(load, node, "password_file", "both password and password_file are set",
+                      "one of them");
+    int error = check_servers(load, node, "sentinels", &settings->sentinels, false,
+                              REP_SENTINEL_LIMIT);
+    if (error == 0)
+        error = check_servers(load, node, "cluster", &settings->cluster, false, REP_SEED_LIMIT);
+    if (error == 0)
+        error = check_servers(load, node, "address_map", &settings->address_map, true, SIZE_MAX);
+    return error;
 }
 
 static const struct conf_section reputation_section = {
@@ -353,6 +510,11 @@ const struct conf_section daemon_section = {
     .check = check_daemon,
 };
 
+static struct rep_texts texts_of(const struct conf_text_list *list)
+{
+    return (struct rep_texts){list->items, list->count};
+}
+
 void daemon_reputation_convert(const struct daemon_reputation_settings *from,
                                struct rep_settings *to)
 {
@@ -364,7 +526,19 @@ void daemon_reputation_convert(const struct daemon_reputation_settings *from,
     to->unix_socket = from->unix_socket.data;
     to->username = from->username.data;
     to->password = from->password.data;
+    to->password_file = from->password_file.data;
     to->database = from->database;
+    to->sentinels = texts_of(&from->sentinels);
+    to->sentinel_master = from->sentinel_master.data;
+    to->sentinel_username = from->sentinel_username.data;
+    to->sentinel_password = from->sentinel_password.data;
+    to->sentinel_password_file = from->sentinel_password_file.data;
+    to->cluster = texts_of(&from->cluster);
+    to->address_map = texts_of(&from->address_map);
+    to->follow = (enum rep_follow)from->follow;
+    to->compare_interval_ms = (unsigned)(from->compare_interval_us / 1000);
+    to->lookup_in_flight = from->lookup_in_flight;
+    to->lookup_cache_ms = (unsigned)(from->lookup_cache_us / 1000);
     to->connect_timeout_ms = (unsigned)(from->connect_timeout_us / 1000);
     to->reply_timeout_ms = (unsigned)(from->reply_timeout_us / 1000);
     to->min_block_prefix = from->min_block_prefix;

@@ -93,6 +93,11 @@ static void fill_reputation(const struct daemon_service *service, struct stats_j
     stats_json_text(json, "mode", status.mode == REP_MODE_REPLICA ? "replica" : "lookup");
     stats_json_text(json, "state", rep_state_text(status.state));
     text_unless_empty(json, "server", status.server);
+    text_unless_empty(json, "found_by", status.source);
+    if (status.servers > 0)
+        stats_json_uint(json, "servers", status.servers);
+    if (status.servers > 0 && status.mode == REP_MODE_REPLICA)
+        stats_json_uint(json, "servers_followed", status.servers_followed);
     stats_json_boolean(json, "connected", status.connected);
     stats_json_boolean(json, "loaded", status.loaded);
     stats_json_boolean(json, "from_saved", status.from_saved);
@@ -110,6 +115,8 @@ static void fill_reputation(const struct daemon_service *service, struct stats_j
     stats_json_uint(json, "changes", status.changes);
     stats_json_uint(json, "resyncs", status.resyncs);
     stats_json_uint(json, "reconnects", status.reconnects);
+    stats_json_uint(json, "switches", status.switches);
+    stats_json_uint(json, "redirects", status.redirects);
     if (status.last_change_wall_us != 0)
         stats_json_time(json, "last_change", status.last_change_wall_us);
     if (status.mode == REP_MODE_LOOKUP) {

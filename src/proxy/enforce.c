@@ -271,6 +271,14 @@ static void fill_parties(struct stats_event *event, const struct proxy *proxy)
                      slice_of_text(facts->callee.iso));
 }
 
+/* outcome: of the rules, NULL when they did not run. */
+static uint8_t missing_of(const struct screen_verdict *verdict, const struct rule_outcome *outcome)
+{
+    bool patterns = outcome != NULL && outcome->regex_skipped > 0;
+    bool reputation = verdict->degraded && !verdict->reputation_known;
+    return (uint8_t)(reputation << STATS_MISSING_REPUTATION | patterns << STATS_MISSING_PATTERNS);
+}
+
 static void fill_alternative(struct stats_event *event, const struct proxy *proxy,
                              const struct screen_alternative *other)
 {
@@ -304,6 +312,8 @@ static void fill_event(struct stats_event *event, struct proxy *proxy,
     event->reason = (uint8_t)proxy->parts.labels->authorities[verdict->authority];
     event->score = verdict->score;
     event->degraded = verdict->degraded;
+    event->missing =
+        missing_of(verdict, verdict->rules_ran ? screen_engine_outcome(proxy->parts.screening) : NULL);
     event->would_have = verdict->action == RULE_ALLOW;
     fill_alternative(event, proxy, &verdict->would_get);
     event->code = recorded->status;

@@ -9,23 +9,14 @@
 #include <string.h>
 #include <time.h>
 
-#include <hiredis/hiredis.h>
-
+#include "admin_int.h"
 #include "base/clock.h"
 #include "key_int.h"
-#include "server_int.h"
 
 enum {
     DEFAULT_PIPELINE = 1000,
     PROGRESS_EVERY = 2000,
-    ERROR_BYTES = 256,
-    COMMAND_WORDS = 16,
     ROW_KEY_BYTES = REP_KEY_MAXIMUM + 1,
-};
-
-struct rep_admin {
-    redisContext *context;
-    char error[ERROR_BYTES];
 };
 
 const char *rep_admin_error(const struct rep_admin *admin)
@@ -69,10 +60,10 @@ static int broken(struct rep_admin *admin)
     return ERROR_UNAVAILABLE;
 }
 
-static int queue_command(struct rep_admin *admin, const struct slice *words, unsigned count)
+int admin_queue(struct rep_admin *admin, const struct slice *words, unsigned count)
 {
-    const char *text[COMMAND_WORDS];
-    size_t length[COMMAND_WORDS];
+    const char *text[ADMIN_COMMAND_WORDS];
+    size_t length[ADMIN_COMMAND_WORDS];
     for (unsigned i = 0; i < count; i++) {
         text[i] = words[i].data != NULL ? words[i].data : "";
         length[i] = words[i].length;
@@ -98,8 +89,7 @@ static int get_reply_quietly(redisContext *context, void **object)
     return status;
 }
 
-/* The caller frees the reply. An error reply, also one inside EXEC's array, is -EBADMSG. */
-static int take_reply(struct rep_admin *admin, redisReply **reply)
+int admin_take(struct rep_admin *admin, redisReply **reply)
 {
     void *object = NULL;
     *reply = NULL;
@@ -119,86 +109,37 @@ static int take_reply(struct rep_admin *admin, redisReply **reply)
     return -EBADMSG;
 }
 
-static int run_command(struct rep_admin *admin, const struct slice *words, unsigned count)
-{
-    redisReply *reply;
-    int code = queue_command(admin, words, count);
-    if (code != 0)
-        return code;
-    code = take_reply(admin, &reply);
-    freeReplyObject(reply);
-    return code;
-}
-
-static int log_in(struct rep_admin *admin, const struct rep_settings *settings)
-{
-    int code = 0;
-    if (settings->password != NULL) {
-        struct slice words[3] = {SLICE("AUTH")};
-        unsigned count = 1;
-        if (settings->username != NULL)
-            words[count++] = slice_of_text(settings->username);
-        words[count++] = slice_of_text(settings->password);
-        code = run_command(admin, words, count);
-    }
-    if (code == 0 && settings->database != 0) {
-        char number[16];
-        snprintf(number, sizeof(number), "%u", settings->database);
-        struct slice words[] = {SLICE("SELECT"), slice_of_text(number)};
-        code = run_command(admin, words, 2);
-    }
-    return code;
-}
-
-static redisContext *connect_to(const struct rep_settings *settings)
-{
-    struct timeval connecting = {settings->connect_timeout_ms / 1000,
-                                 settings->connect_timeout_ms % 1000 * 1000};
-    struct timeval replying = {settings->reply_timeout_ms / 1000,
-                               settings->reply_timeout_ms % 1000 * 1000};
-    redisContext *context =
-        settings->unix_socket != NULL
-            ? redisConnectUnixWithTimeout(settings->unix_socket, connecting)
-            : redisConnectWithTimeout(settings->host, settings->port, connecting);
-    if (context != NULL && context->err == 0)
-        (void)redisSetTimeout(context, replying);
-    return context;
-}
-
 int rep_admin_open(const struct rep_settings *settings, char *message, size_t capacity,
                    struct rep_admin **admin)
 {
-    struct rep_settings copy;
-    int code = rep_settings_copy(settings, &copy);
-    if (code != 0)
-        return code;
-    char server[160];
-    rep_server_text(&copy, server, sizeof(server));
+    char server[160] = "";
     struct rep_admin *created = calloc(1, sizeof(*created));
-    if (created == NULL || (created->context = connect_to(&copy)) == NULL) {
-        code = -ENOMEM;
-    } else if (created->context->err != 0) {
-        code = broken(created);
-    } else {
-        code = log_in(created, &copy) == 0 ? 0 : ERROR_UNAVAILABLE;
+    if (created == NULL)
+        return -ENOMEM;
+    int code = rep_settings_copy(settings, &created->settings);
+    if (code == 0) {
+        rep_server_text(&created->settings, server, sizeof(server));
+        code = rep_settings_read_passwords(&created->settings, created->error,
+                                           sizeof(created->error));
+        if (code == 0)
+            code = admin_connect(created);
     }
     if (code != 0) {
         snprintf(message, capacity, "%s: %s", server,
-                 code == -ENOMEM ? error_text(code) : created->error);
+                 created->error[0] != '\0' ? created->error : error_text(code));
         rep_admin_close(created);
-    } else {
-        *admin = created;
+        return code == -ENOMEM ? code : ERROR_UNAVAILABLE;
     }
-    rep_settings_free(&copy);
-    return code;
+    *admin = created;
+    return 0;
 }
 
 void rep_admin_close(struct rep_admin *admin)
 {
     if (admin == NULL)
         return;
-    if (admin->context != NULL)
-        redisFree(admin->context);
+    admin_disconnect(admin);
+    rep_settings_free(&admin->settings);
     free(admin);
 }
 
@@ -234,7 +175,7 @@ static int read_fields(struct rep_admin *admin, struct rep_record *record)
     };
     enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
     redisReply *reply;
-    int code = take_reply(admin, &reply);
+    int code = admin_take(admin, &reply);
     if (code == 0 && (reply->type != REDIS_REPLY_ARRAY || reply->elements != FIELDS))
         code = -EBADMSG;
     for (unsigned i = 0; code == 0 && i < FIELDS; i++)
@@ -246,7 +187,7 @@ static int read_fields(struct rep_admin *admin, struct rep_record *record)
 static int read_lifetime(struct rep_admin *admin, struct rep_record *record)
 {
     redisReply *reply;
-    int code = take_reply(admin, &reply);
+    int code = admin_take(admin, &reply);
     if (code == 0 && reply->type != REDIS_REPLY_INTEGER)
         code = -EBADMSG;
     if (code == 0) {
@@ -258,22 +199,20 @@ static int read_lifetime(struct rep_admin *admin, struct rep_record *record)
     return code;
 }
 
-int rep_admin_get(struct rep_admin *admin, struct slice number, struct rep_record *record)
+static int get_record(struct rep_admin *admin, struct slice key, struct rep_record *record)
 {
-    memset(record, 0, sizeof(*record));
-    struct buffer key = buffer_over(record->key, sizeof(record->key) - 1);
-    int code = key_of(admin, number, &key);
-    if (code != 0)
-        return code;
     const struct slice fields[] = {
-        SLICE_LITERAL("HMGET"), buffer_slice(&key),     SLICE_LITERAL("score"),
-        SLICE_LITERAL("list"),  SLICE_LITERAL("type"),  SLICE_LITERAL("source"),
-        SLICE_LITERAL("note"),  SLICE_LITERAL("since"),
+        SLICE_LITERAL("HMGET"),  key,
+        SLICE_LITERAL("score"),  SLICE_LITERAL("list"),
+        SLICE_LITERAL("type"),   SLICE_LITERAL("source"),
+        SLICE_LITERAL("note"),   SLICE_LITERAL("since"),
     };
-    const struct slice lifetime[] = {SLICE_LITERAL("PTTL"), buffer_slice(&key)};
-    code = queue_command(admin, fields, 8);
+    const struct slice lifetime[] = {SLICE_LITERAL("PTTL"), key};
+    int code = admin_select(admin, key);
     if (code == 0)
-        code = queue_command(admin, lifetime, 2);
+        code = admin_queue(admin, fields, 8);
+    if (code == 0)
+        code = admin_queue(admin, lifetime, 2);
     if (code != 0)
         return code;
     code = read_fields(admin, record);
@@ -283,6 +222,36 @@ int rep_admin_get(struct rep_admin *admin, struct slice number, struct rep_recor
     return code != 0 ? code : lifetime_code;
 }
 
+int rep_admin_get(struct rep_admin *admin, struct slice number, struct rep_record *record)
+{
+    memset(record, 0, sizeof(*record));
+    struct buffer key = buffer_over(record->key, sizeof(record->key) - 1);
+    int code = key_of(admin, number, &key);
+    if (code != 0)
+        return code;
+    for (unsigned tries = 0;; tries++) {
+        code = get_record(admin, buffer_slice(&key), record);
+        if (code != -EBADMSG || !admin_may_retry(admin, tries))
+            return code;
+    }
+}
+
+static int delete_key(struct rep_admin *admin, struct slice key)
+{
+    const struct slice words[] = {SLICE_LITERAL("DEL"), key};
+    redisReply *reply;
+    int code = admin_select(admin, key);
+    if (code == 0)
+        code = admin_queue(admin, words, 2);
+    if (code != 0)
+        return code;
+    code = admin_take(admin, &reply);
+    if (code == 0 && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0)
+        code = ERROR_NOT_FOUND;
+    freeReplyObject(reply);
+    return code;
+}
+
 int rep_admin_delete(struct rep_admin *admin, struct slice number)
 {
     char name[ROW_KEY_BYTES];
@@ -290,16 +259,11 @@ int rep_admin_delete(struct rep_admin *admin, struct slice number)
     int code = key_of(admin, number, &key);
     if (code != 0)
         return code;
-    const struct slice words[] = {SLICE_LITERAL("DEL"), buffer_slice(&key)};
-    redisReply *reply;
-    code = queue_command(admin, words, 2);
-    if (code != 0)
-        return code;
-    code = take_reply(admin, &reply);
-    if (code == 0 && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0)
-        code = ERROR_NOT_FOUND;
-    freeReplyObject(reply);
-    return code;
+    for (unsigned tries = 0;; tries++) {
+        code = delete_key(admin, buffer_slice(&key));
+        if (code != -EBADMSG || !admin_may_retry(admin, tries))
+            return code;
+    }
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -314,7 +278,7 @@ struct writing {
 static void write_command(struct writing *writing, const struct slice *words, unsigned count)
 {
     if (writing->code == 0)
-        writing->code = queue_command(writing->admin, words, count);
+        writing->code = admin_queue(writing->admin, words, count);
     if (writing->code == 0)
         writing->queued++;
 }
@@ -334,8 +298,8 @@ static void write_fields(struct writing *writing, struct slice key, const struct
         {SLICE("source"), row->source},
         {SLICE("note"), row->note},
     };
-    struct slice set[COMMAND_WORDS] = {SLICE("HSET"), key};
-    struct slice drop[COMMAND_WORDS] = {SLICE("HDEL"), key};
+    struct slice set[ADMIN_COMMAND_WORDS] = {SLICE("HSET"), key};
+    struct slice drop[ADMIN_COMMAND_WORDS] = {SLICE("HDEL"), key};
     unsigned sets = 2, drops = 2;
     for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (fields[i].value.length > 0) {
@@ -359,7 +323,7 @@ static unsigned write_row(struct rep_admin *admin, const struct rep_row *row, st
     const struct slice multi[] = {SLICE_LITERAL("MULTI")}, exec[] = {SLICE_LITERAL("EXEC")};
     const struct slice first[] = {SLICE_LITERAL("HSETNX"), key, SLICE_LITERAL("since"),
                                   buffer_slice(&time)};
-    struct writing writing = {.admin = admin};
+    struct writing writing = {.admin = admin, .code = admin_select(admin, key)};
     write_command(&writing, multi, 1);
     write_fields(&writing, key, row);
     write_command(&writing, first, 4);
@@ -380,16 +344,22 @@ static unsigned write_row(struct rep_admin *admin, const struct rep_row *row, st
 /* All replies of one row; the first refusal counts. */
 static int take_replies(struct rep_admin *admin, unsigned count)
 {
+    char first[ADMIN_ERROR_BYTES];
     int result = 0;
     for (unsigned i = 0; i < count; i++) {
         redisReply *reply;
-        int code = take_reply(admin, &reply);
+        int code = admin_take(admin, &reply);
         freeReplyObject(reply);
         if (code == ERROR_UNAVAILABLE)
             return code;
-        if (result == 0)
+        if (result == 0 && code != 0) {
             result = code;
+            memcpy(first, admin->error, sizeof(first));
+        }
     }
+    /* Behind it comes EXEC's, which only says that something was refused. */
+    if (result != 0)
+        memcpy(admin->error, first, sizeof(first));
     return result;
 }
 
@@ -411,14 +381,20 @@ int rep_admin_set(struct rep_admin *admin, const struct rep_row *row, uint64_t n
     int code = rep_admin_key(row->number, &key);
     if (code != 0)
         return code;
-    unsigned queued = write_row(admin, row, buffer_slice(&key), now_wall_s, &code);
-    return code != 0 ? code : take_replies(admin, queued);
+    for (unsigned tries = 0;; tries++) {
+        unsigned queued = write_row(admin, row, buffer_slice(&key), now_wall_s, &code);
+        if (code == 0)
+            code = take_replies(admin, queued);
+        if (code != -EBADMSG || !admin_may_retry(admin, tries))
+            return code;
+    }
 }
 
 /* ---- import -------------------------------------------------------------------------------- */
 
 /* Rows under way, oldest first: how many replies each has, and its number for a refusal. */
 struct under_way {
+    redisContext *context;
     unsigned replies;
     char number[64];
 };
@@ -441,12 +417,16 @@ static int confirm_oldest(struct importing *importing)
 {
     struct rep_import *import = importing->import;
     const struct under_way *oldest = &importing->ring[importing->head];
+    importing->admin->context = oldest->context;
     int code = take_replies(importing->admin, oldest->replies);
     importing->head = (importing->head + 1) % importing->size;
     importing->count--;
     if (code == ERROR_UNAVAILABLE)
         return code;
-    if (code != 0)
+    /* Rows behind it find a slot that moved; this one is to be imported again. */
+    if (code != 0 && admin_may_retry(importing->admin, 0))
+        reject(import, slice_of_text(oldest->number), "its slot moved meanwhile: import it again");
+    else if (code != 0)
         reject(import, slice_of_text(oldest->number), importing->admin->error);
     else if (++import->written % PROGRESS_EVERY == 0 && import->progress != NULL)
         import->progress(import->argument, import->written);
@@ -474,6 +454,7 @@ static int import_row(struct importing *importing, const struct rep_row *row, ui
     struct under_way *last =
         &importing->ring[(importing->head + importing->count) % importing->size];
     last->replies = write_row(importing->admin, row, buffer_slice(&key), now_wall_s, &code);
+    last->context = importing->admin->context;
     snprintf(last->number, sizeof(last->number), "%.*s",
              SLICE_ARGS(slice_first(row->number, sizeof(last->number) - 1)));
     importing->count++;

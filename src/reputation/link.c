@@ -363,8 +363,9 @@ static void dispatch_message(struct rep_link *link, const struct rep_reply *repl
         return;
     }
     /* "pong" and repeated "subscribe" have done their work by arriving. */
-    if (reply->count >= 3 && rep_reply_is_text(&reply->element[0], "message") &&
-        link->events.message != NULL)
+    if (reply->count >= 3 && link->events.message != NULL &&
+        (rep_reply_is_text(&reply->element[0], "message") ||
+         rep_reply_is_text(&reply->element[0], "pmessage")))
         link->events.message(link->events.argument, reply);
 }
 

@@ -33,7 +33,8 @@ struct rep_link_events {
     void (*up)(void *argument);
     /* reason: in words, valid in the call. */
     void (*down)(void *argument, const char *reason);
-    /* A message on a subscribed channel: an array of at least 3. May be NULL. */
+    /* A message on a subscribed channel or pattern ("message", "pmessage"): an array of at least
+     * 3. May be NULL. */
     void (*message)(void *argument, const struct rep_reply *reply);
     void *argument;
 };

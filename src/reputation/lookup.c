@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reputation/lookup.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buffer.h"
 #include "base/hash.h"
-#include "base/log.h"
 #include "base/pool.h"
 #include "base/random.h"
 #include "key_int.h"
-#include "link_int.h"
+#include "nodes_int.h"
 #include "store_int.h"
 
 enum {
@@ -19,7 +18,12 @@ enum {
     COMMANDS_PER_LOOKUP = 1 + REP_DIGITS_MAXIMUM,
     REPLY_LIMIT = 1 << 20,
     FIELDS_WORDS = 2 + REP_FIELD_COUNT,
-    TAG_RAW = 0xff, /* other tags: digits of the prefix, 0 for the number itself */
+    /* Of commands on a connection to a node of a cluster; keys spread over several. */
+    SHARED_COMMANDS = 4,
+    REDIRECTIONS = 20, /* followed for one question */
+    /* A key's authority: digits of a prefix, and above them the number or the text itself. */
+    RANK_ITSELF = REP_DIGITS_MAXIMUM + 1,
+    RANK_BITS = 8, /* of a tag; above them the server's index */
 };
 
 /* Asked for; lives until its last reply, also when it was cancelled. */
@@ -28,8 +32,11 @@ struct question {
     rep_lookup_fn *done; /* NULL: cancelled */
     void *cookie;
     uint64_t cache_hash;
-    unsigned waiting; /* replies */
-    int result;
+    struct rep_key key;
+    char raw[REP_RAW_MAXIMUM]; /* the bytes of key.text */
+    unsigned waiting;          /* replies */
+    unsigned redirections;
+    uint32_t open, missing; /* ranks of keys without an answer yet, and of those that get none */
     struct rep_finding finding;
 };
 
@@ -45,72 +52,17 @@ struct rep_lookup {
     struct rep_lookup_shared *shared;
     struct rt_loop *loop;
     struct rt_wheel *wheel;
-    struct rep_link *link;
-    struct rt_timer retry;
-    unsigned attempt;
-    bool connected;
+    struct rep_nodes *nodes;
     bool closing;
-    struct random_state random;
     struct hash_key secret;
     struct pool *questions;
     uint32_t *generation; /* of each pool index: tells tickets of one place apart */
     struct cached *cache;
-    struct log_limit limit;
 };
 
 static void count(_Atomic uint64_t *counter)
 {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
-/* ---- connection ---------------------------------------------------------------------------- */
-
-static void try_again(struct rep_lookup *lookup)
-{
-    uint64_t delay = rep_backoff_us(lookup->attempt++, random_next(&lookup->random));
-    rt_timer_set(lookup->wheel, &lookup->retry, rt_loop_now(lookup->loop), delay);
-}
-
-static void open_link(struct rep_lookup *lookup)
-{
-    struct rep_addresses addresses;
-    if (!rep_store_addresses(lookup->store, &addresses) ||
-        rep_link_open(lookup->link, &addresses.address[lookup->attempt % addresses.count]) != 0)
-        try_again(lookup);
-}
-
-static void set_connected(struct rep_lookup *lookup, bool connected)
-{
-    if (lookup->connected == connected)
-        return;
-    lookup->connected = connected;
-    if (connected)
-        atomic_fetch_add_explicit(&lookup->shared->connected, 1, memory_order_relaxed);
-    else
-        atomic_fetch_sub_explicit(&lookup->shared->connected, 1, memory_order_relaxed);
-}
-
-static void link_up(void *argument)
-{
-    struct rep_lookup *lookup = argument;
-    lookup->attempt = 0;
-    set_connected(lookup, true);
-}
-
-static void link_down(void *argument, const char *reason)
-{
-    struct rep_lookup *lookup = argument;
-    uint32_t held_back;
-    set_connected(lookup, false);
-    if (log_limit_pass(&lookup->limit, 1, rt_loop_now(lookup->loop), &held_back))
-        log_warning("reputation", "lookup connection: %s", reason);
-    try_again(lookup);
-}
-
-static void retry_due(struct rt_timer *timer, uint64_t now_us)
-{
-    (void)now_us;
-    open_link(LIST_ENTRY(timer, struct rep_lookup, retry));
 }
 
 /* ---- cache --------------------------------------------------------------------------------- */
@@ -138,32 +90,48 @@ static void cache_put(struct rep_lookup *lookup, uint64_t hash, const struct rep
 
 /* ---- answers ------------------------------------------------------------------------------- */
 
-static void finish(struct question *question)
+static unsigned rank_of(const struct rep_finding *finding)
+{
+    return finding->match == REP_MATCH_NONE     ? 0
+           : finding->match == REP_MATCH_PREFIX ? finding->prefix_length
+                                                : RANK_ITSELF;
+}
+
+/* Nothing that is not known could beat what is. */
+static bool outranks(const struct question *question, uint32_t ranks)
+{
+    return ranks >> rank_of(&question->finding) == 0;
+}
+
+/* Tells the asker once. */
+static void conclude(struct question *question)
 {
     struct rep_lookup *lookup = question->lookup;
-    struct question ended = *question;
-    lookup->generation[pool_index(lookup->questions, question)]++;
-    pool_put(lookup->questions, question);
-    if (ended.result == 0)
-        cache_put(lookup, ended.cache_hash, &ended.finding);
-    if (ended.done == NULL || lookup->closing)
+    rep_lookup_fn *done = question->done;
+    int result = outranks(question, question->missing) ? 0 : ERROR_UNAVAILABLE;
+    question->done = NULL;
+    if (result == 0)
+        cache_put(lookup, question->cache_hash, &question->finding);
+    if (done == NULL || lookup->closing)
         return;
-    if (ended.result == 0)
+    if (result == 0)
         rep_breaker_succeeded(&lookup->shared->breaker);
     else
         count(&lookup->shared->failures);
-    ended.done(ended.cookie, ended.result, &ended.finding);
+    struct rep_finding finding = question->finding;
+    done(question->cookie, result, &finding);
 }
 
-/* The number beats prefixes, a longer prefix a shorter one. */
-static bool is_better(const struct rep_finding *held, uint64_t tag)
+static void finish(struct question *question)
 {
-    if (held->match == REP_MATCH_NONE || tag == 0)
-        return true;
-    return held->match == REP_MATCH_PREFIX && tag > held->prefix_length;
+    struct rep_lookup *lookup = question->lookup;
+    lookup->generation[pool_index(lookup->questions, question)]++;
+    struct question ended = *question;
+    pool_put(lookup->questions, question);
+    conclude(&ended);
 }
 
-static void take_fields(struct question *question, uint64_t tag, const struct rep_reply *reply)
+static void take_fields(struct question *question, unsigned rank, const struct rep_reply *reply)
 {
     struct rep_lookup *lookup = question->lookup;
     struct slice fields[REP_FIELD_COUNT] = {{0}};
@@ -174,72 +142,121 @@ static void take_fields(struct question *question, uint64_t tag, const struct re
             fields[i] = reply->element[i].text;
     if (rep_fields_parse(fields, rep_store_types(lookup->store), rep_store_sources(lookup->store),
                          &entry, &reason) != 0 ||
-        !is_better(&question->finding, tag))
+        rank < rank_of(&question->finding))
         return;
-    bool prefix = tag != 0 && tag != TAG_RAW;
     question->finding = (struct rep_finding){
         .entry = entry,
-        .match = tag == TAG_RAW ? REP_MATCH_RAW
-                 : prefix       ? REP_MATCH_PREFIX
-                                : REP_MATCH_NUMBER,
-        .prefix_length = prefix ? (uint8_t)tag : 0,
+        .match = rank < RANK_ITSELF                   ? REP_MATCH_PREFIX
+                 : question->key.kind == REP_KIND_RAW ? REP_MATCH_RAW
+                                                      : REP_MATCH_NUMBER,
+        .prefix_length = rank < RANK_ITSELF ? (uint8_t)rank : 0,
     };
 }
+
+static bool follow_redirection(struct question *question, uint64_t tag,
+                               const struct rep_reply *reply);
 
 static void fields_reply(void *argument, uint64_t tag, const struct rep_reply *reply)
 {
     struct question *question = argument;
+    unsigned rank = tag & ((1u << RANK_BITS) - 1);
+    if (reply != NULL && reply->type == REP_REPLY_ERROR && follow_redirection(question, tag, reply))
+        return;
     if (reply != NULL && reply->type == REP_REPLY_ARRAY && reply->count == REP_FIELD_COUNT)
-        take_fields(question, tag, reply);
+        take_fields(question, rank, reply);
     else if (reply == NULL || !slice_starts_with(reply->text, SLICE("WRONGTYPE")))
-        question->result = ERROR_UNAVAILABLE;
+        question->missing |= 1u << rank;
+    question->open &= ~(1u << rank);
     if (--question->waiting == 0)
         finish(question);
+    else if (question->done != NULL && outranks(question, question->open | question->missing))
+        conclude(question);
 }
 
 /* ---- questions ----------------------------------------------------------------------------- */
 
-static int ask(struct question *question, const struct rep_key *key, uint64_t tag)
+static struct slice key_name(const struct question *question, unsigned rank, struct buffer *buffer)
 {
-    char name[REP_KEY_MAXIMUM];
-    struct buffer buffer = buffer_over(name, sizeof(name));
-    rep_key_append(&buffer, key);
-    const struct slice words[FIELDS_WORDS] = {SLICE_LITERAL("HMGET"), buffer_slice(&buffer),
+    struct rep_key key = question->key;
+    if (rank < RANK_ITSELF) {
+        char digits[REP_DIGITS_MAXIMUM + 1];
+        key.kind = REP_KIND_PREFIX;
+        for (unsigned length = rep_unpack_digits(key.packed, digits); length > rank; length--)
+            key.packed /= 10;
+    }
+    rep_key_append(buffer, &key);
+    return buffer_slice(buffer);
+}
+
+static int send_fields(struct question *question, struct rep_link *link, struct slice name,
+                       uint64_t tag)
+{
+    const struct slice words[FIELDS_WORDS] = {SLICE_LITERAL("HMGET"), name,
 #define REP_FIELD_WORD(name, text) SLICE_LITERAL(text),
                                               REP_FIELD_TABLE(REP_FIELD_WORD)
 #undef REP_FIELD_WORD
     };
-    int code =
-        rep_link_command(question->lookup->link, words, FIELDS_WORDS, fields_reply, question, tag);
-    if (code == 0)
-        question->waiting++;
-    return code;
+    return rep_link_command(link, words, FIELDS_WORDS, fields_reply, question, tag);
 }
 
-static int ask_all(struct question *question, const struct rep_key *key)
+/* True when the key was asked for elsewhere. */
+static bool follow_redirection(struct question *question, uint64_t tag,
+                               const struct rep_reply *reply)
 {
-    if (key->kind == REP_KIND_RAW)
-        return ask(question, key, TAG_RAW);
-    int code = ask(question, key, 0);
+    static const struct slice asking[] = {SLICE_LITERAL("ASKING")};
+    struct rep_nodes *nodes = question->lookup->nodes;
+    unsigned rank = tag & ((1u << RANK_BITS) - 1), index = (unsigned)(tag >> RANK_BITS);
+    struct rep_link *link;
+    bool with_asking;
+    if (!rep_nodes_redirected(nodes, reply->text, &index, &link, &with_asking) || link == NULL ||
+        rep_link_room(link) < 2 || question->redirections++ >= REDIRECTIONS)
+        return false;
+    char name[REP_KEY_MAXIMUM];
+    struct buffer buffer = buffer_over(name, sizeof(name));
+    if ((with_asking && rep_link_command(link, asking, 1, NULL, NULL, 0) != 0) ||
+        send_fields(question, link, key_name(question, rank, &buffer),
+                    (uint64_t)index << RANK_BITS | rank) != 0)
+        return false;
+    rep_link_flush(link);
+    return true;
+}
+
+/* A key whose server cannot be asked is missing. */
+static void ask(struct question *question, unsigned rank)
+{
+    char name[REP_KEY_MAXIMUM];
+    struct buffer buffer = buffer_over(name, sizeof(name));
+    struct slice key = key_name(question, rank, &buffer);
+    unsigned index;
+    struct rep_link *link = rep_nodes_find(question->lookup->nodes, key, &index);
+    if (link == NULL ||
+        send_fields(question, link, key, (uint64_t)index << RANK_BITS | rank) != 0) {
+        question->missing |= 1u << rank;
+        return;
+    }
+    question->open |= 1u << rank;
+    question->waiting++;
+}
+
+static void ask_all(struct question *question)
+{
     char digits[REP_DIGITS_MAXIMUM + 1];
     unsigned shortest = question->lookup->settings->min_block_prefix;
-    struct rep_key prefix = {.kind = REP_KIND_PREFIX, .packed = key->packed};
-    for (unsigned length = rep_unpack_digits(key->packed, digits); code == 0 && length >= shortest;
-         length--, prefix.packed /= 10)
-        code = ask(question, &prefix, length);
-    return code;
+    ask(question, RANK_ITSELF);
+    if (question->key.kind == REP_KIND_RAW)
+        return;
+    for (unsigned length = rep_unpack_digits(question->key.packed, digits); length >= shortest;
+         length--)
+        ask(question, length);
 }
 
 static int begin(struct rep_lookup *lookup, const struct rep_key *key, uint64_t hash,
                  rep_lookup_fn *done, void *cookie, uint64_t *ticket)
 {
-    if (!rep_link_is_up(lookup->link) ||
-        !rep_breaker_allows(&lookup->shared->breaker, rt_loop_now(lookup->loop))) {
+    if (!rep_breaker_allows(&lookup->shared->breaker, rt_loop_now(lookup->loop))) {
         count(&lookup->shared->failures);
         return ERROR_UNAVAILABLE;
     }
-    if (rep_link_room(lookup->link) < COMMANDS_PER_LOOKUP + 1)
-        return ERROR_LIMIT;
     struct question *question = pool_get(lookup->questions);
     if (question == NULL)
         return ERROR_LIMIT;
@@ -248,20 +265,20 @@ static int begin(struct rep_lookup *lookup, const struct rep_key *key, uint64_t 
         .done = done,
         .cookie = cookie,
         .cache_hash = hash,
+        .key = *key,
         .finding = rep_finding_none(),
     };
-    int code = ask_all(question, key);
-    if (code != 0 && question->waiting == 0) {
+    if (key->kind == REP_KIND_RAW) {
+        memcpy(question->raw, key->text.data, key->text.length);
+        question->key.text = slice_make(question->raw, key->text.length);
+    }
+    ask_all(question);
+    if (question->waiting == 0) {
         pool_put(lookup->questions, question);
-        return code;
+        count(&lookup->shared->failures);
+        return ERROR_UNAVAILABLE;
     }
-    if (code != 0) {
-        /* Half asked: what was sent must still be answered, but nobody is told. */
-        question->done = NULL;
-        question->result = code;
-        return code;
-    }
-    rep_link_flush(lookup->link);
+    rep_nodes_flush(lookup->nodes);
     uint32_t index = pool_index(lookup->questions, question);
     *ticket = (uint64_t)lookup->generation[index] << 32 | index;
     return 0;
@@ -312,7 +329,7 @@ unsigned rep_lookup_in_flight(const struct rep_lookup *lookup)
 
 bool rep_lookup_connected(const struct rep_lookup *lookup)
 {
-    return lookup->connected;
+    return rep_nodes_connected(lookup->nodes);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -333,19 +350,19 @@ static int create_parts(struct rep_lookup *lookup)
         code = random_bytes(&seed, sizeof(seed));
     if (code != 0)
         return code;
-    random_seed(&lookup->random, seed);
     code = pool_create(sizeof(struct question), limit, &lookup->questions);
     if (code != 0)
         return code;
-    struct rep_link_options options = {
+    bool cluster = lookup->settings->cluster.count > 0;
+    struct rep_nodes_options options = {
+        .store = lookup->store,
         .loop = lookup->loop,
         .wheel = lookup->wheel,
-        .settings = lookup->settings,
-        .pipeline = limit * (COMMANDS_PER_LOOKUP + 1),
+        .pipeline = limit * (cluster ? SHARED_COMMANDS : COMMANDS_PER_LOOKUP + 1),
         .reply_limit = REPLY_LIMIT,
+        .seed = seed,
     };
-    struct rep_link_events events = {link_up, link_down, NULL, lookup};
-    return rep_link_create(&options, &events, &lookup->link);
+    return rep_nodes_create(&options, &lookup->nodes);
 }
 
 int rep_lookup_create(struct rep_store *store, struct rt_loop *loop, struct rt_wheel *wheel,
@@ -359,14 +376,12 @@ int rep_lookup_create(struct rep_store *store, struct rt_loop *loop, struct rt_w
     created->shared = rep_store_lookup_shared(store);
     created->loop = loop;
     created->wheel = wheel;
-    rt_timer_init(&created->retry, retry_due);
     atomic_fetch_add_explicit(&created->shared->workers, 1, memory_order_relaxed);
     int code = create_parts(created);
     if (code != 0) {
         rep_lookup_destroy(created);
         return code;
     }
-    open_link(created);
     *lookup = created;
     return 0;
 }
@@ -376,10 +391,8 @@ void rep_lookup_destroy(struct rep_lookup *lookup)
     if (lookup == NULL)
         return;
     lookup->closing = true;
-    rt_timer_cancel(lookup->wheel, &lookup->retry);
-    set_connected(lookup, false);
     atomic_fetch_sub_explicit(&lookup->shared->workers, 1, memory_order_relaxed);
-    rep_link_destroy(lookup->link);
+    rep_nodes_destroy(lookup->nodes);
     pool_destroy(lookup->questions);
     free(lookup->generation);
     free(lookup->cache);

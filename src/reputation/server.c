@@ -4,91 +4,77 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
-void rep_settings_default(struct rep_settings *settings)
+/* ---- places -------------------------------------------------------------------------------- */
+
+static int set_host(struct rep_place *place, struct slice host)
 {
-    *settings = (struct rep_settings){
-        .host = "127.0.0.1",
-        .port = 6379,
-        .connect_timeout_ms = 2000,
-        .reply_timeout_ms = 5000,
-        .min_block_prefix = 7,
-        .hold_percent = 20,
-        .hold_minimum = 1000,
-        .capacity = 16000000,
-        .rescan_interval_s = 6 * 3600,
-        .saved_age_s = 7 * 24 * 3600,
-        .lookup_in_flight = 1024,
-        .lookup_cache_ms = 500,
-    };
+    if (host.length == 0 || host.length >= sizeof(place->host) ||
+        slice_find(host, '\0') < host.length)
+        return -EBADMSG;
+    memcpy(place->host, host.data, host.length);
+    place->host[host.length] = '\0';
+    return 0;
 }
 
-/* X(member): the texts of struct rep_settings. */
-#define SETTINGS_TEXTS(X) X(host) X(unix_socket) X(username) X(password) X(csv_path) X(saved_path)
-
-/* X(member): numbers for which 0 means the default. */
-#define SETTINGS_NUMBERS(X) \
-    X(port)                 \
-    X(connect_timeout_ms)   \
-    X(reply_timeout_ms)     \
-    X(min_block_prefix)     \
-    X(hold_percent)         \
-    X(hold_minimum)         \
-    X(capacity) X(rescan_interval_s) X(saved_age_s) X(lookup_in_flight) X(lookup_cache_ms)
-
-static int copy_text(const char **to, const char *text, const char *fallback)
+int rep_place_parse(struct slice text, struct rep_place *place)
 {
-    if (text == NULL || *text == '\0')
-        text = fallback;
-    if (text == NULL) {
-        *to = NULL;
-        return 0;
-    }
-    *to = strdup(text);
-    return *to != NULL ? 0 : -ENOMEM;
+    size_t colon = text.length;
+    while (colon > 0 && text.data[colon - 1] != ':')
+        colon--;
+    if (colon == 0)
+        return -EBADMSG;
+    struct slice host = slice_first(text, colon - 1);
+    /* Behind the port Redis may write "@" and the port of the cluster's bus. */
+    struct slice port_text = slice_from(text, colon);
+    port_text.length = slice_find(port_text, '@');
+    uint64_t port;
+    if (slice_to_uint64(port_text, UINT16_MAX, &port) != 0 || port == 0)
+        return -EBADMSG;
+    if (host.length > 2 && host.data[0] == '[' && host.data[host.length - 1] == ']')
+        host = slice_make(host.data + 1, host.length - 2);
+    place->port = (uint16_t)port;
+    return set_host(place, host);
 }
 
-int rep_settings_copy(const struct rep_settings *settings, struct rep_settings *copy)
+void rep_place_of_settings(const struct rep_settings *settings, struct rep_place *place)
 {
-    struct rep_settings defaults;
-    rep_settings_default(&defaults);
-    *copy = *settings;
-#define SETTINGS_FILL(member) \
-    if (copy->member == 0)    \
-        copy->member = defaults.member;
-    SETTINGS_NUMBERS(SETTINGS_FILL)
-#undef SETTINGS_FILL
-    int code = 0;
-#define SETTINGS_COPY(member)                                             \
-    if (copy_text(&copy->member, settings->member, defaults.member) != 0) \
-        code = -ENOMEM;
-    SETTINGS_TEXTS(SETTINGS_COPY)
-#undef SETTINGS_COPY
-    if (code != 0)
-        rep_settings_free(copy);
-    return code;
+    bool local = settings->unix_socket != NULL;
+    place->port = local ? 0 : settings->port;
+    snprintf(place->host, sizeof(place->host), "%s",
+             local ? settings->unix_socket : settings->host);
 }
 
-void rep_settings_free(struct rep_settings *copy)
+bool rep_place_equal(const struct rep_place *a, const struct rep_place *b)
 {
-#define SETTINGS_FREE(member)              \
-    free((void *)(uintptr_t)copy->member); \
-    copy->member = NULL;
-    SETTINGS_TEXTS(SETTINGS_FREE)
-#undef SETTINGS_FREE
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+void rep_place_text(const struct rep_place *place, char *text, size_t capacity)
+{
+    if (place->port == 0)
+        snprintf(text, capacity, "unix:%s", place->host);
+    else
+        snprintf(text, capacity, strchr(place->host, ':') ? "[%s]:%u" : "%s:%u", place->host,
+                 place->port);
 }
 
 void rep_server_text(const struct rep_settings *settings, char *text, size_t capacity)
 {
-    if (settings->unix_socket != NULL)
-        snprintf(text, capacity, "unix:%s", settings->unix_socket);
-    else
-        snprintf(text, capacity, strchr(settings->host, ':') ? "[%s]:%u" : "%s:%u", settings->host,
-                 settings->port);
+    if (settings->sentinels.count > 0) {
+        snprintf(text, capacity, "master \"%.64s\"", settings->sentinel_master);
+    } else if (settings->cluster.count > 0) {
+        snprintf(text, capacity, "cluster of %.128s", settings->cluster.items[0].data);
+    } else {
+        struct rep_place place;
+        rep_place_of_settings(settings, &place);
+        rep_place_text(&place, text, capacity);
+    }
 }
+
+/* ---- addresses ----------------------------------------------------------------------------- */
 
 static int resolve_unix(const char *path, struct rep_addresses *addresses, char *message,
                         size_t capacity)
@@ -107,21 +93,60 @@ static int resolve_unix(const char *path, struct rep_addresses *addresses, char 
     return 0;
 }
 
-int rep_server_resolve(const struct rep_settings *settings, struct rep_addresses *addresses,
-                       char *message, size_t capacity)
+/* "announced=server" or "announced=unix:/path" */
+static bool parse_pair(struct slice row, struct rep_place *from, struct rep_place *to)
 {
+    static const struct slice local = SLICE_LITERAL("unix:");
+    size_t sign = slice_find(row, '=');
+    struct slice target = slice_trim(slice_from(row, sign + 1));
+    if (sign == row.length || rep_place_parse(slice_trim(slice_first(row, sign)), from) != 0)
+        return false;
+    if (!slice_starts_with(target, local))
+        return rep_place_parse(target, to) == 0;
+    to->port = 0;
+    return set_host(to, slice_from(target, local.length)) == 0;
+}
+
+bool rep_is_server(struct slice text)
+{
+    struct rep_place place;
+    return rep_place_parse(text, &place) == 0;
+}
+
+bool rep_is_address_pair(struct slice text)
+{
+    struct rep_place from, to;
+    return parse_pair(text, &from, &to);
+}
+
+void rep_place_map(const struct rep_settings *settings, struct rep_place *place)
+{
+    for (size_t i = 0; i < settings->address_map.count; i++) {
+        struct rep_place from, to;
+        if (parse_pair(settings->address_map.items[i], &from, &to) &&
+            rep_place_equal(&from, place)) {
+            *place = to;
+            return;
+        }
+    }
+}
+
+int rep_server_resolve(const struct rep_settings *settings, const struct rep_place *announced,
+                       struct rep_addresses *addresses, char *message, size_t capacity)
+{
+    struct rep_place place = *announced;
     memset(addresses, 0, sizeof(*addresses));
-    if (settings->unix_socket != NULL)
-        return resolve_unix(settings->unix_socket, addresses, message, capacity);
+    rep_place_map(settings, &place);
+    if (place.port == 0)
+        return resolve_unix(place.host, addresses, message, capacity);
 
     char port[8];
-    snprintf(port, sizeof(port), "%u", settings->port);
+    snprintf(port, sizeof(port), "%u", place.port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found;
-    int error = getaddrinfo(settings->host, port, &hints, &found);
+    int error = getaddrinfo(place.host, port, &hints, &found);
     if (error != 0) {
-        snprintf(message, capacity, "cannot resolve \"%s\": %s", settings->host,
-                 gai_strerror(error));
+        snprintf(message, capacity, "cannot resolve \"%s\": %s", place.host, gai_strerror(error));
         return ERROR_UNAVAILABLE;
     }
     for (struct addrinfo *at = found; at != NULL && addresses->count < REP_ADDRESSES;

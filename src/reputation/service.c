@@ -7,9 +7,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "discovery_int.h"
 #include "runtime/loop.h"
 #include "runtime/mailbox.h"
 #include "runtime/thread.h"
@@ -22,8 +24,6 @@ enum {
     SWEEP_PARTITIONS = 16, /* once round the replica in 26 s */
     SAVE_US = 600000000,
     SAVE_POLL_US = 50000,
-    RESOLVE_US = 30000000,
-    UNRESOLVED_US = 1000000,
 };
 
 struct rep_service {
@@ -32,8 +32,9 @@ struct rep_service {
     struct rt_wheel *wheel;
     struct rt_mailbox *mailbox;
     struct rt_thread *thread;
-    struct rep_sync *sync; /* store redis, mode replica */
-    struct rt_timer sweep, save, resolve;
+    struct rep_sync *sync;           /* store redis, mode replica */
+    struct rep_discovery *discovery; /* mode lookup */
+    struct rt_timer sweep, save;
     struct rep_saver saver;
     /* Sums of changes: when the file was saved last, and of the one being written. */
     uint64_t saved_changes, saving_changes;
@@ -41,7 +42,7 @@ struct rep_service {
     _Atomic bool loaded;
     pthread_mutex_t publishing;
     struct rep_status published;
-    struct rep_addresses addresses;
+    struct rep_route *route; /* mode lookup; under the same lock */
 };
 
 /* ---- publishing ---------------------------------------------------------------------------- */
@@ -66,12 +67,14 @@ void rep_service_status(struct rep_service *service, struct rep_status *status)
     pthread_mutex_unlock(&service->publishing);
 }
 
-bool rep_service_addresses(struct rep_service *service, struct rep_addresses *addresses)
+bool rep_service_route(struct rep_service *service, struct rep_route *route)
 {
     pthread_mutex_lock(&service->publishing);
-    *addresses = service->addresses;
+    bool known = service->route != NULL && service->route->count > 0;
+    if (known)
+        *route = *service->route;
     pthread_mutex_unlock(&service->publishing);
-    return addresses->count > 0;
+    return known;
 }
 
 static void before_wait(void *argument, uint64_t *wait_us)
@@ -174,22 +177,29 @@ static void save_last(struct rep_service *service)
     save_over(service, code, clock_monotonic_us() - began_us);
 }
 
-static void resolve_due(struct rt_timer *timer, uint64_t now_us)
+/* ---- mode lookup: where workers ask -------------------------------------------------------- */
+
+static void route_found(void *argument, const struct rep_route *route)
 {
-    struct rep_service *service = LIST_ENTRY(timer, struct rep_service, resolve);
-    struct rep_addresses addresses;
+    struct rep_service *service = argument;
     struct rep_status *status = &service->status;
-    int code = rep_server_resolve(service->options.settings, &addresses, status->error,
-                                  sizeof(status->error));
-    if (code == 0) {
-        status->error[0] = '\0';
-        status->loaded = true;
-        status->state = REP_STATE_READY;
-        pthread_mutex_lock(&service->publishing);
-        service->addresses = addresses;
-        pthread_mutex_unlock(&service->publishing);
-    }
-    rt_timer_set(service->wheel, timer, now_us, code == 0 ? RESOLVE_US : UNRESOLVED_US);
+    status->error[0] = '\0';
+    status->loaded = true;
+    status->state = REP_STATE_READY;
+    status->servers = route->count;
+    pthread_mutex_lock(&service->publishing);
+    *service->route = *route;
+    pthread_mutex_unlock(&service->publishing);
+    atomic_fetch_add_explicit(service->options.route_version, 1, memory_order_release);
+}
+
+static void route_failed(void *argument, const char *reason)
+{
+    struct rep_service *service = argument;
+    struct rep_status *status = &service->status;
+    if (strcmp(status->error, reason) != 0)
+        log_warning("reputation", "%s: %s", status->server, reason);
+    snprintf(status->error, sizeof(status->error), "%s", reason);
 }
 
 /* ---- requests ------------------------------------------------------------------------------ */
@@ -241,6 +251,14 @@ static void run_rescan(void *target, void *argument)
         rep_sync_rescan(service->sync);
 }
 
+static void run_doubt(void *target, void *argument)
+{
+    (void)argument;
+    struct rep_service *service = target;
+    if (service->discovery != NULL)
+        rep_discovery_doubt(service->discovery);
+}
+
 static int post(struct rep_service *service, rt_message_fn *message)
 {
     return service->thread != NULL ? rt_mailbox_post(service->mailbox, message, NULL)
@@ -255,6 +273,11 @@ int rep_service_accept(struct rep_service *service)
 int rep_service_rescan(struct rep_service *service)
 {
     return post(service, run_rescan);
+}
+
+int rep_service_doubt(struct rep_service *service)
+{
+    return post(service, run_doubt);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -275,6 +298,21 @@ static int create_sync(struct rep_service *service)
     return rep_sync_create(&sync, &service->sync);
 }
 
+static int create_discovery(struct rep_service *service)
+{
+    struct rep_discovery_options options = {
+        .loop = service->loop,
+        .wheel = service->wheel,
+        .settings = service->options.settings,
+        .status = &service->status,
+        .seed = service->options.seed[0] ^ service->options.seed[1],
+    };
+    struct rep_discovery_events events = {route_found, route_failed, service};
+    service->route = calloc(1, sizeof(*service->route));
+    return service->route != NULL ? rep_discovery_create(&options, &events, &service->discovery)
+                                  : -ENOMEM;
+}
+
 int rep_service_create(const struct rep_service_options *options, const struct rep_status *status,
                        struct rep_service **service)
 {
@@ -286,7 +324,6 @@ int rep_service_create(const struct rep_service_options *options, const struct r
     pthread_mutex_init(&created->publishing, NULL);
     rt_timer_init(&created->sweep, sweep_due);
     rt_timer_init(&created->save, save_due);
-    rt_timer_init(&created->resolve, resolve_due);
     const struct rep_settings *settings = options->settings;
     if (settings->backend == REP_BACKEND_REDIS)
         rep_server_text(settings, created->status.server, sizeof(created->status.server));
@@ -300,8 +337,9 @@ int rep_service_create(const struct rep_service_options *options, const struct r
         code = rt_wheel_create(rt_loop_now(created->loop), &created->wheel);
     if (code == 0)
         code = rt_mailbox_create(created->loop, created, &created->mailbox);
-    if (code == 0 && settings->backend == REP_BACKEND_REDIS && settings->mode == REP_MODE_REPLICA)
-        code = create_sync(created);
+    if (code == 0 && settings->backend == REP_BACKEND_REDIS)
+        code =
+            settings->mode == REP_MODE_REPLICA ? create_sync(created) : create_discovery(created);
     if (code != 0)
         rep_service_destroy(created);
     else
@@ -320,8 +358,8 @@ static void run(void *argument)
         rt_timer_set(service->wheel, &service->save, now_us, SAVE_US);
     if (service->sync != NULL)
         rep_sync_start(service->sync);
-    else if (service->options.settings->backend == REP_BACKEND_REDIS)
-        rt_timer_set(service->wheel, &service->resolve, now_us, 0);
+    else if (service->discovery != NULL)
+        rep_discovery_start(service->discovery);
     else
         service->status.state = REP_STATE_READY;
     int code = rt_loop_run(service->loop);
@@ -344,6 +382,8 @@ void rep_service_stop(struct rep_service *service)
     rt_mailbox_close(service->mailbox);
     rep_sync_destroy(service->sync);
     service->sync = NULL;
+    rep_discovery_destroy(service->discovery);
+    service->discovery = NULL;
     save_last(service);
     service->status.state = REP_STATE_STOPPED;
     service->status.connected = false;
@@ -356,6 +396,8 @@ void rep_service_destroy(struct rep_service *service)
         return;
     rep_service_stop(service);
     rep_sync_destroy(service->sync);
+    rep_discovery_destroy(service->discovery);
+    free(service->route);
     rt_mailbox_destroy(service->mailbox);
     rt_wheel_destroy(service->wheel);
     rt_loop_destroy(service->loop);

@@ -85,6 +85,9 @@ int rep_store_create(const struct rep_settings *settings, char *message, size_t 
     int code = rep_settings_copy(settings, &created->settings);
     if (code != 0)
         goto out;
+    code = rep_settings_read_passwords(&created->settings, message, capacity);
+    if (code != 0)
+        goto out;
     options = (struct rep_replica_options){
         .capacity = created->settings.capacity,
         .min_block_prefix = created->settings.min_block_prefix,
@@ -103,7 +106,8 @@ int rep_store_create(const struct rep_settings *settings, char *message, size_t 
                                               created->replica,
                                               created->types,
                                               created->sources,
-                                              {options.seed[0] ^ 1, options.seed[1]}};
+                                              {options.seed[0] ^ 1, options.seed[1]},
+                                              &created->lookup.route_version};
         code = rep_service_create(&service, &status, &created->service);
     }
 out:
@@ -176,9 +180,23 @@ struct rep_lookup_shared *rep_store_lookup_shared(struct rep_store *store)
     return &store->lookup;
 }
 
-bool rep_store_addresses(struct rep_store *store, struct rep_addresses *addresses)
+bool rep_store_route(struct rep_store *store, struct rep_route *route)
 {
-    return rep_service_addresses(store->service, addresses);
+    return rep_service_route(store->service, route);
+}
+
+void rep_store_doubt(struct rep_store *store, uint64_t now_us)
+{
+    enum { DOUBT_US = 100000 };
+    _Atomic uint64_t *doubted_us = &store->lookup.doubted_us;
+    uint64_t before_us = atomic_load_explicit(doubted_us, memory_order_relaxed);
+    if (now_us - before_us < DOUBT_US ||
+        !atomic_compare_exchange_strong_explicit(doubted_us, &before_us, now_us,
+                                                 memory_order_relaxed, memory_order_relaxed))
+        return;
+    /* Refused only while the service thread ends. */
+    int code = rep_service_doubt(store->service);
+    (void)code;
 }
 
 /* A worker without a connection answers its calls without reputation: that is not "connected". */
@@ -197,8 +215,10 @@ void rep_store_status(struct rep_store *store, struct rep_status *status)
     status->lookup_hits = atomic_load_explicit(&lookup->hits, memory_order_relaxed);
     status->lookup_failures = atomic_load_explicit(&lookup->failures, memory_order_relaxed);
     status->breaker_open = rep_breaker_is_open(&lookup->breaker);
-    if (rep_store_mode(store) == REP_MODE_LOOKUP)
+    if (rep_store_mode(store) == REP_MODE_LOOKUP) {
         status->connected = all_connected(lookup);
+        status->redirects = atomic_load_explicit(&lookup->redirects, memory_order_relaxed);
+    }
 }
 
 /* ---- requests ------------------------------------------------------------------------------ */

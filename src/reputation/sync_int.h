@@ -2,12 +2,11 @@
 /*
  * sync: keeps the replica equal to Redis, on the service thread.
  *
- * Two connections. The tracking one: CLIENT ID, CLIENT TRACKING ON REDIRECT <that id> BCAST PREFIX
- * rf:num: PREFIX rf:pfx: PREFIX rf:raw:, SUBSCRIBE __redis__:invalidate; from then on Redis names
- * every key under these prefixes that is written, deleted or expires. The data one: SCAN, and for
- * each key HMGET of four fields and PTTL, pipelined.
+ * upstream finds the servers, keeps connections to them and names every key that is written,
+ * deleted or expires from the moment T on that it calls a server followed (upstream_int.h). Sync
+ * reads: SCAN, and for each key HMGET of four fields and PTTL, pipelined.
  *
- * Why nothing is missed. Let the subscription be confirmed at time T; the scan begins after T.
+ * Why nothing is missed. The scan begins after T.
  *  - A key that exists unchanged from T to the end of the scan is returned by SCAN (its guarantee)
  *    and read.
  *  - A key that is written, deleted or expires after T is named by an invalidation, and read again
@@ -17,9 +16,14 @@
  *    under way is queued once more.
  *  - A key that the replica holds and that was gone before T is in neither; after a complete scan
  *    it carries the old generation and is removed.
- *  - When either connection breaks, all of this begins anew with a new subscription; the replica
- *    keeps serving what it has, and expiry is its own business.
- *  - A flush names no key (null): a new scan begins.
+ *  - When a connection breaks, all of this begins anew with a new subscription; the replica keeps
+ *    serving what it has, and expiry is its own business.
+ *  - A flush names no key: a new scan begins.
+ *  - In a cluster a key may be read from two nodes in turn, whose answers could cross: while a read
+ *    of it is under way no other is sent, and what changes meanwhile is read again after it. A
+ *    redirection is followed. A key that is not found while its slot moves is asked for again until
+ *    the slot has settled: only then is it gone. A scan goes through all nodes; a key that moves
+ *    from a node that is still to come to one that is done is named by both of them.
  *
  * A key that expires needs no name at all: its end is in the entry, and readers enforce it.
  *
@@ -37,18 +41,19 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/random.h"
 #include "budget_int.h"
 #include "journal_int.h"
 #include "key_int.h"
-#include "link_int.h"
 #include "queue_int.h"
 #include "reputation/store.h"
+#include "upstream_int.h"
 
 enum {
-    SYNC_PIPELINE = 4096,       /* commands on the data connection */
     SYNC_READS = 1024,          /* keys being read at once; two commands each */
     SYNC_SCAN_COUNT = 512,      /* COUNT of SCAN */
     SYNC_QUEUE_LIMIT = 4000000, /* changed keys waiting; beyond, a full scan is cheaper */
@@ -97,6 +102,7 @@ struct scan {
     uint64_t id;    /* replies to an abandoned scan are recognised by it */
     uint64_t started_us;
     uint64_t told_us; /* when progress was logged last */
+    unsigned peer; /* whose keys are being listed */
     char cursor[24];
     struct backlog backlog;
     uint32_t reads;    /* under way */
@@ -107,23 +113,21 @@ struct scan {
 
 struct rep_sync {
     struct rep_sync_options options;
-    struct rep_link *data, *track;
-    bool tracking;
-    bool failing; /* both connections are being closed */
-    struct rep_addresses addresses;
-    unsigned attempt;
-    struct random_state random;
-    struct rt_timer retry, work, recheck, rescan;
+    struct rep_upstream *upstream;
+    struct rt_timer work, recheck, rescan, later;
     struct scan scan;
     struct rep_queue *queue;
     struct rep_journal *journal;
     struct pool *reads;
+    struct hash_key seed;
+    struct hash_table *under_way; /* reads by name, where keys may move */
+    struct list_link postponed;   /* reads that ask again in a moment */
     struct log_limit bad_key_limit;
     struct rep_budget budget;
     bool overdrawn; /* clients changed too much: what they change is no longer applied */
 };
 
-/* Closes both connections and tries again later. */
+/* Closes all connections and tries again later. */
 void rep_sync_fail(struct rep_sync *sync, const char *reason);
 void rep_sync_state(struct rep_sync *sync, enum rep_state state);
 
@@ -159,14 +163,18 @@ void rep_sync_settled(struct rep_sync *sync);
 /* Sends as many reads as there is room for: changed keys first, then the scan's. */
 void rep_sync_pump(struct rep_sync *sync);
 void rep_sync_changed(struct rep_sync *sync, struct slice name);
+void rep_sync_later(struct rt_timer *timer, uint64_t now_us);
+void rep_sync_drop_postponed(struct rep_sync *sync);
 void rep_sync_skip(struct rep_sync *sync, struct slice name, enum rep_skip reason);
 
 /* entry == NULL: the key is gone or unusable. True when the replica is different now. */
 bool rep_sync_put(struct rep_sync *sync, const struct rep_key *key, const struct rep_entry *entry);
 size_t rep_sync_read_size(void);
 
-/* The next name of the scan, absent when the backlog is empty; asks for more where it can. */
-struct slice rep_sync_scan_next(struct rep_sync *sync);
+/* The next name of the scan, absent when the backlog is empty; asks for more where it can. Valid
+ * until rep_sync_scan_drop() takes it out. */
+struct slice rep_sync_scan_first(struct rep_sync *sync);
+void rep_sync_scan_drop(struct rep_sync *sync);
 void rep_sync_scan_check(struct rep_sync *sync);
 
 #endif

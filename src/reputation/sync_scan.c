@@ -40,19 +40,27 @@ static void size_reply(void *argument, uint64_t tag, const struct rep_reply *rep
 {
     (void)tag;
     struct rep_sync *sync = argument;
-    bool known = reply != NULL && reply->type == REP_REPLY_INTEGER && reply->integer > 0;
-    sync->options.status->expected = known ? (uint64_t)reply->integer : 0;
+    if (reply != NULL && reply->type == REP_REPLY_INTEGER && reply->integer > 0)
+        sync->options.status->expected += (uint64_t)reply->integer;
+}
+
+/* Only for the display of progress; an account without it loads all the same. */
+static void ask_sizes(struct rep_sync *sync)
+{
+    static const struct slice size[] = {SLICE_LITERAL("DBSIZE")};
+    for (unsigned i = 0; i < rep_upstream_count(sync->upstream); i++) {
+        struct rep_link *link = rep_upstream_link(sync->upstream, i);
+        if (link != NULL && rep_link_command(link, size, 1, size_reply, sync, 0) != 0)
+            continue;
+    }
 }
 
 static void begin_reading(struct rep_sync *sync)
 {
-    static const struct slice size[] = {SLICE_LITERAL("DBSIZE")};
     sync->scan.preparing = false;
     sync->scan.running = true;
     rep_replica_begin(sync->options.replica);
-    /* Only for the display of progress; an account without it loads all the same. */
-    int code = rep_link_command(sync->data, size, 1, size_reply, sync, 0);
-    (void)code;
+    ask_sizes(sync);
     rep_sync_pump(sync);
 }
 
@@ -69,6 +77,7 @@ void rep_sync_scan_begin(struct rep_sync *sync, bool accepted)
     scan->accepted = accepted;
     scan->started_us = scan->told_us = now_us(sync);
     scan->found = scan->replaced = 0;
+    scan->peer = 0;
     snprintf(scan->cursor, sizeof(scan->cursor), "0");
     status->scanned = status->expected = 0;
     rep_sync_state(sync, scan->comparing ? REP_STATE_COMPARING : REP_STATE_LOADING);
@@ -92,10 +101,22 @@ void rep_sync_scan_again(struct rep_sync *sync)
         rep_sync_scan_begin(sync, false);
 }
 
+/* Where changes are not told the next comparison is not far; half of the time is the server's. */
+static void plan_next(struct rep_sync *sync)
+{
+    uint64_t took_us = now_us(sync) - sync->scan.started_us;
+    uint64_t delay_us = rep_upstream_compare_us(sync->upstream);
+    rt_timer_set(sync->options.wheel, &sync->rescan, now_us(sync),
+                 delay_us > took_us ? delay_us : took_us);
+}
+
 static void complete(struct rep_sync *sync)
 {
     struct rep_status *status = sync->options.status;
+    const struct rep_settings *settings = sync->options.settings;
     bool again = sync->scan.again;
+    bool routine = status->loaded && !status->from_saved && status->error[0] == '\0' &&
+                   rep_upstream_compare_us(sync->upstream) < settings->rescan_interval_s * 1000000;
     if (status->loaded && !status->from_saved)
         status->resyncs++;
     rep_sync_settled(sync);
@@ -103,13 +124,12 @@ static void complete(struct rep_sync *sync)
     status->from_saved = false;
     status->last_sync_wall_us = clock_wall_us();
     status->error[0] = '\0';
-    sync->attempt = 0;
-    log_notice("reputation", "in step with %s: %" PRIu64 " entries, %.1f s", status->server,
-               rep_sync_entries(sync), (double)(now_us(sync) - sync->scan.started_us) / 1e6);
+    log_write(routine ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE, "reputation",
+              "in step with %s: %" PRIu64 " entries, %.1f s", status->server,
+              rep_sync_entries(sync), (double)(now_us(sync) - sync->scan.started_us) / 1e6);
     rep_sync_scan_abandon(sync);
     rep_sync_state(sync, REP_STATE_FOLLOWING);
-    rt_timer_set(sync->options.wheel, &sync->rescan, now_us(sync),
-                 sync->options.settings->rescan_interval_s * 1000000);
+    plan_next(sync);
     if (again)
         rep_sync_scan_begin(sync, false);
 }
@@ -217,7 +237,14 @@ static int take_page(struct rep_sync *sync, const struct rep_reply *reply)
     struct slice cursor = reply->element[0].text;
     memcpy(scan->cursor, cursor.data, cursor.length);
     scan->cursor[cursor.length] = '\0';
-    scan->last = slice_equal(cursor, SLICE("0"));
+    /* Cursor 0: on to the next server. One that is not followed holds nothing that is looked for,
+     * else the scan would have been abandoned. */
+    if (slice_equal(cursor, SLICE("0")))
+        do
+            scan->peer++;
+        while (scan->peer < rep_upstream_count(sync->upstream) &&
+               rep_upstream_link(sync->upstream, scan->peer) == NULL);
+    scan->last = scan->peer >= rep_upstream_count(sync->upstream);
     scan->backlog.at = scan->backlog.length = 0;
 
     const struct rep_reply *keys = &reply->element[1];
@@ -258,7 +285,7 @@ static void page_reply(void *argument, uint64_t tag, const struct rep_reply *rep
         char reason[SYNC_ERROR_BYTES];
         snprintf(reason, sizeof(reason), "SCAN refused: %.*s",
                  SLICE_ARGS(slice_first(reply->text, 120)));
-        rep_sync_fail(sync, reason);
+        rep_upstream_fail(sync->upstream, scan->peer, reason);
         return;
     }
     if (take_page(sync, reply) != 0) {
@@ -274,19 +301,27 @@ static void ask_page(struct rep_sync *sync)
 {
     char count[16];
     struct scan *scan = &sync->scan;
+    struct rep_link *link = rep_upstream_link(sync->upstream, scan->peer);
+    if (link == NULL || rep_link_room(link) == 0)
+        return;
     snprintf(count, sizeof(count), "%d", SYNC_SCAN_COUNT);
     /* One pass for the three prefixes; rf:events and rf:feedback do not match. */
     const struct slice words[] = {SLICE_LITERAL("SCAN"),  slice_of_text(scan->cursor),
                                   SLICE_LITERAL("MATCH"), SLICE_LITERAL("rf:[npr][ufa][mxw]:*"),
                                   SLICE_LITERAL("COUNT"), slice_of_text(count)};
-    int code = rep_link_command(sync->data, words, 6, page_reply, sync, scan->id);
+    int code = rep_link_command(link, words, 6, page_reply, sync, scan->id);
     if (code == 0)
         scan->asked = true;
     else
         rep_sync_fail(sync, error_text(code));
 }
 
-struct slice rep_sync_scan_next(struct rep_sync *sync)
+static size_t name_length(const char *from)
+{
+    return (size_t)(unsigned char)from[0] | (size_t)(unsigned char)from[1] << 8;
+}
+
+struct slice rep_sync_scan_first(struct rep_sync *sync)
 {
     struct scan *scan = &sync->scan;
     struct backlog *backlog = &scan->backlog;
@@ -298,9 +333,13 @@ struct slice rep_sync_scan_next(struct rep_sync *sync)
         return slice_make(NULL, 0);
     }
     const char *from = backlog->bytes + backlog->at;
-    size_t length = (size_t)(unsigned char)from[0] | (size_t)(unsigned char)from[1] << 8;
-    backlog->at += 2 + length;
-    return slice_make(from + 2, length);
+    return slice_make(from + 2, name_length(from));
+}
+
+void rep_sync_scan_drop(struct rep_sync *sync)
+{
+    struct backlog *backlog = &sync->scan.backlog;
+    backlog->at += 2 + name_length(backlog->bytes + backlog->at);
 }
 
 void rep_sync_scan_apply(struct rep_sync *sync, const struct rep_key *key,

@@ -308,6 +308,20 @@ static void render_event_rules(const struct stats_stream *stream, struct stats_j
     stats_json_end_array(json);
 }
 
+static void render_missing(struct stats_json *json, const struct stats_event *event)
+{
+    static const char *const words[STATS_MISSING_COUNT] = {
+#define MISSING_WORD(name, word) [name] = word,
+        STATS_MISSING_TABLE(MISSING_WORD)
+#undef MISSING_WORD
+    };
+    stats_json_begin_array(json, "missing");
+    for (unsigned i = 0; i < STATS_MISSING_COUNT; i++)
+        if ((event->missing >> i & 1) != 0)
+            stats_json_text(json, NULL, words[i]);
+    stats_json_end_array(json);
+}
+
 static void render_would_get(const struct stats_stream *stream, struct stats_json *json,
                              const struct stats_event *event)
 {
@@ -357,6 +371,7 @@ static void render_event(const struct stats_stream *stream, struct stats_json *j
     stats_json_uint(json, "score", event->score);
     stats_json_uint(json, "code", event->code);
     stats_json_boolean(json, "degraded", event->degraded);
+    render_missing(json, event);
     stats_json_boolean(json, "would_have", event->would_have);
     render_would_get(stream, json, event);
     render_event_rules(stream, json, event);

@@ -121,7 +121,8 @@ def deadline():
                                               headers=["User-Agent: scanner"]))
         equal(outcome, 403, "rules run at the deadline with what is known")
         event = events.event()
-        equal((event or {}).get("degraded"), True, "and the event says degraded")
+        equal(((event or {}).get("degraded"), (event or {}).get("missing")), (True, ["reputation"]),
+              "and the event says degraded, and without what")
         totals = daemon.counts()["totals"]
         equal((totals["verdicts_degraded"], totals["verdicts_parked"],
                totals["verdicts_deadline"]), (2, 2, 2), "degraded verdicts are counted")

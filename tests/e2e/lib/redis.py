@@ -1,4 +1,4 @@
-"""A private redis-server, and just enough of its protocol."""
+"""Private redis-servers, sentinels and clusters, and just enough of their protocol."""
 
 import shutil
 import signal
@@ -8,30 +8,50 @@ from . import checks
 from .site import Process
 
 
+class Refused(checks.Failure):
+    """An error reply."""
+
+
 class Redis:
     """A redis-server on a Unix socket (and a TCP port when given) of the site."""
 
-    def __init__(self, site, name="redis", port=0, start=True):
+    def __init__(self, site, name="redis", port=0, start=True, host=None, options=(), login=None):
         self.site = site
         self.name = name
         self.port = port
+        self.host = host or site.address(1)
         self.path = site.path(f"{name}.sock")
+        self.options = list(options)
+        self.login = login
         self.process = None
         if shutil.which("redis-server") is None:
             raise checks.Skip("redis-server is not installed")
         if start:
             self.start()
 
+    @property
+    def place(self):
+        return f"{self.host}:{self.port}"
+
     def start(self):
-        command = ["redis-server", "--port", str(self.port), "--unixsocket", self.path, "--save",
-                   "", "--appendonly", "no", "--dir", self.site.folder, "--daemonize", "no"]
-        if self.port:
-            command += ["--bind", self.site.address(1)]
-        self.process = Process(self.site, self.name, command)
-        if not checks.wait_for(self._answers, 10):
+        self.launch()
+        if not checks.wait_for(self.answers, 10):
             raise checks.Failure(f"redis-server did not start:\n{self.process.log()}")
 
-    def _answers(self):
+    def launch(self):
+        command = ["redis-server", "--port", str(self.port), "--unixsocket", self.path, "--save",
+                   "", "--appendonly", "no", "--dir", self.site.folder, "--daemonize", "no",
+                   "--dbfilename", f"{self.name}.rdb"]
+        if self.port:
+            # Its links to others come from there too: on loopback the kernel would take 127.0.0.1,
+            # which is also all that protected mode would let in.
+            command += ["--bind", self.host, "--bind-source-addr", self.host, "--protected-mode",
+                        "no"]
+            if ":" not in self.host:
+                command += ["--replica-announce-ip", self.host, "--cluster-announce-ip", self.host]
+        self.process = Process(self.site, self.name, command + self.options)
+
+    def answers(self):
         try:
             return self("PING") == b"PONG"
         except OSError:
@@ -45,8 +65,11 @@ class Redis:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
             link.settimeout(10 * checks.SLOW)
             link.connect(self.path)
-            link.sendall(b"".join(_encode(words) for words in commands))
             stream = link.makefile("rb")
+            if self.login:
+                link.sendall(_encode(("AUTH", *self.login)))
+                _decode(stream)
+            link.sendall(b"".join(_encode(words) for words in commands))
             return [_decode(stream) for _ in commands]
 
     def kill(self):
@@ -77,4 +100,169 @@ def _decode(stream):
         return stream.read(int(rest) + 2)[:-2]
     if kind == b"*":
         return [_decode(stream) for _ in range(int(rest))]
-    raise checks.Failure(f"redis: {line!r}")
+    raise Refused(line.decode("utf-8", "replace").strip())
+
+
+class Sentinel(Redis):
+    """A sentinel that watches a master."""
+
+    def __init__(self, site, name, host, master, quorum=2):
+        self.master = master
+        self.quorum = quorum
+        super().__init__(site, name, 26379, True, host)
+
+    def launch(self):
+        config = self.site.path(f"{self.name}.conf")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(f"port {self.port}\nbind {self.host}\nunixsocket {self.path}\n"
+                       f"dir {self.site.folder}\nbind-source-addr {self.host}\n"
+                       "protected-mode no\n"
+                       f"sentinel announce-ip {self.host}\n"
+                       f"sentinel monitor calls {self.master.host} {self.master.port} {self.quorum}\n"
+                       "sentinel down-after-milliseconds calls 500\n"
+                       "sentinel failover-timeout calls 2000\n")
+        self.process = Process(self.site, self.name, ["redis-server", config, "--sentinel"])
+
+
+def _crc16(data):
+    crc = 0
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1021) & 0xffff if crc & 0x8000 else crc << 1
+    return crc
+
+
+def slot(key):
+    """The slot of a key without hash tag."""
+    return _crc16(key.encode()) % 16384
+
+
+class Cluster:
+    """Nodes at consecutive addresses of the site, the first three of them masters."""
+
+    MASTERS = 3
+
+    def __init__(self, site, first=21, count=6):
+        self.site = site
+        self.nodes = []
+        for i in range(count):
+            self.add_node(first + i)
+        for node in self.nodes:
+            wait_ready(node)
+        self._join()
+
+    def add_node(self, number):
+        node = Redis(self.site, f"node{number}", 6379, False, self.site.address(number),
+                     ["--cluster-enabled", "yes", "--cluster-config-file", f"node{number}.nodes",
+                      "--cluster-node-timeout", str(int(1000 * checks.SLOW)),
+                      "--repl-ping-replica-period", "1", "--repl-diskless-sync-delay", "0",
+                      "--cluster-replica-validity-factor", "0"])
+        node.launch()
+        self.nodes.append(node)
+        return node
+
+    def _join(self):
+        share = 16384 // self.MASTERS + 1
+        for i, node in enumerate(self.nodes):
+            if i < self.MASTERS:
+                node("CLUSTER", "ADDSLOTSRANGE", i * share, min(16383, (i + 1) * share - 1))
+            node("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
+        for node in self.nodes[1:]:
+            node("CLUSTER", "MEET", self.nodes[0].host, self.nodes[0].port)
+        if not checks.wait_for(lambda: all(self._known(n) == len(self.nodes) for n in self.nodes),
+                               10):
+            raise checks.Failure("the cluster's nodes did not meet")
+        for i, node in enumerate(self.nodes[self.MASTERS:]):
+            node("CLUSTER", "REPLICATE", self.nodes[i % self.MASTERS]("CLUSTER", "MYID"))
+        if not checks.wait_for(self.whole, 10):
+            raise checks.Failure("the cluster did not become whole:\n" +
+                                 self.nodes[0]("CLUSTER", "NODES").decode())
+
+    @staticmethod
+    def _known(node):
+        return node("CLUSTER", "NODES").count(b"\n")
+
+    def whole(self):
+        """All living nodes agree that all is well and replicas are in step."""
+        for node in self.nodes:
+            if not node.process.running():
+                continue
+            if b"cluster_state:ok" not in node("CLUSTER", "INFO"):
+                return False
+            role = node("ROLE")
+            if role[0] == b"slave" and role[3] != b"connected":
+                return False
+        return True
+
+    def places(self):
+        return [node.place for node in self.nodes]
+
+    def at(self, place):
+        host = place.rsplit(":", 1)[0]
+        return next(node for node in self.nodes if node.host == host)
+
+    def owner(self, number, asked=None):
+        """The master of a slot, as a living node sees it."""
+        asked = asked or next(node for node in self.nodes if node.process.running())
+        for first, last, master, *_ in asked("CLUSTER", "SLOTS"):
+            if first <= number <= last:
+                return self.at(f"{master[0].decode()}:{master[1]}")
+        raise checks.Failure(f"slot {number} has no owner")
+
+    def __call__(self, command, key, *words):
+        """A command on a key, wherever it is."""
+        node, before = self.owner(slot(key)), []
+        for _ in range(5):
+            try:
+                return node.pipeline(before + [(command, key, *words)])[-1]
+            except Refused as refused:
+                kind, *rest = str(refused).lstrip("-").split()
+                if kind not in ("MOVED", "ASK"):
+                    raise
+                node = self.at(rest[1])
+                before = [("ASKING",)] if kind == "ASK" else []
+        raise checks.Failure(f"{key}: sent from node to node")
+
+    def fill(self, entries):
+        """entries: key to the words of HSET."""
+        by_node = {}
+        ranges = [(first, last, self.at(f"{master[0].decode()}:{master[1]}"))
+                  for first, last, master, *_ in self.nodes[0]("CLUSTER", "SLOTS")]
+        for key, words in entries.items():
+            number = slot(key)
+            node = next(node for first, last, node in ranges if first <= number <= last)
+            by_node.setdefault(node.name, (node, []))[1].append(("HSET", key, *words))
+        for node, commands in by_node.values():
+            node.pipeline(commands)
+
+    def begin_move(self, number, to):
+        """Slot `number` is on its way to another node; no key has gone yet."""
+        source = self.owner(number)
+        to("CLUSTER", "SETSLOT", number, "IMPORTING", source("CLUSTER", "MYID"))
+        source("CLUSTER", "SETSLOT", number, "MIGRATING", to("CLUSTER", "MYID"))
+        return source
+
+    @staticmethod
+    def move_keys(number, source, to):
+        keys = source("CLUSTER", "GETKEYSINSLOT", number, 1000)
+        if keys:
+            source("MIGRATE", to.host, to.port, "", 0, 5000, "KEYS", *keys)
+        return keys
+
+    def end_move(self, number, to):
+        name = to("CLUSTER", "MYID")
+        to("CLUSTER", "SETSLOT", number, "NODE", name)
+        for node in self.nodes:
+            if node is not to and node.process.running() and node("ROLE")[0] == b"master":
+                node("CLUSTER", "SETSLOT", number, "NODE", name)
+
+    def move(self, number, to):
+        source = self.begin_move(number, to)
+        self.move_keys(number, source, to)
+        self.end_move(number, to)
+
+
+def wait_ready(redis):
+    if not checks.wait_for(redis.answers, 10):
+        raise checks.Failure(f"{redis.name} did not start:\n{redis.process.log()}")

@@ -86,3 +86,44 @@ def check_load(client, seconds, calls, text):
     return checks.check(good, text,
                         f"exit status {status}, {client.created} created, {client.successful} "
                         f"successful, {client.failed} failed of {calls}\n{client.problems()}")
+
+
+# Addresses of the site that traffic comes from and goes to.
+TRAFFIC_CALLER = 5
+TRAFFIC_CALLEE = 6
+
+
+class Traffic:
+    """Calls at a modest rate on trunks of their own, beside what a case does by hand. Pass
+    settings() to the daemon, then start."""
+
+    def __init__(self, site, daemon, rate=50):
+        self.daemon = daemon
+        self.server = Sipp(site, "traffic-uas", "uas", site.address(TRAFFIC_CALLEE))
+        self.client = Sipp(site, "traffic-uac", "uac", site.address(TRAFFIC_CALLER), "-r", rate,
+                           "-m", 1000000, "-l", 20000, remote=daemon.address)
+
+    @staticmethod
+    def settings(site, trunk):
+        """Trunks and routes of a daemon; trunk: daemon.trunk."""
+        return {
+            "trunks": [trunk("carrier", site.address(1)),
+                       trunk("core", site.address(2), trusted=True),
+                       trunk("many", site.address(TRAFFIC_CALLER)),
+                       trunk("sink", site.address(TRAFFIC_CALLEE), trusted=True)],
+            "routes": [{"from": "many", "to": "sink"}, {"from": "sink", "to": "many"},
+                       {"from": "core", "to": "carrier"}, {"to": "core"}],
+        }
+
+    def end(self, text, degraded=False):
+        """Ends it; a check that no call failed, and none was judged without its inputs."""
+        self.client.process.signal(signal.SIGUSR1)
+        status = self.client.wait(8)
+        client = self.client
+        checks.check(status is not None and client.created > 20 and client.failed == 0
+                     and client.successful == client.created, text.format(client.created),
+                     f"exit status {status}, {client.created} created, {client.successful} "
+                     f"successful, {client.failed} failed\n{client.problems()}")
+        if not degraded:
+            checks.equal(self.daemon.total("verdicts_degraded"), 0, "and none judged degraded")
+        self.server.stop()
