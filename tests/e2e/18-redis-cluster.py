@@ -116,6 +116,7 @@ def resharding():
         new("CLUSTER", "MEET", first.host, first.port)
         wait_for(lambda: all(node("CLUSTER", "NODES").count(b"\n") == 7
                              for node in cluster.nodes), 10, "a seventh node joins")
+        wait_for(cluster.whole, 10)
         moved = of_node(cluster, masters[2], 10)
         source = cluster.begin_move(slot(f"rf:num:{moved[0]}"), new)
         cluster.move_keys(slot(f"rf:num:{moved[0]}"), source, new)

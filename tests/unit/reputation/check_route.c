@@ -3,6 +3,7 @@
 #include "../../../src/reputation/route_int.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <errno.h>
 #include <stdlib.h>
 
