@@ -45,7 +45,7 @@ struct stats_event {
     uint8_t reason; /* label of STATS_FAMILY_REASONS */
     uint8_t score;
     bool degraded;
-    uint8_t missing; /* bits by enum stats_missing */
+    uint8_t missing;      /* bits by enum stats_missing */
     bool would_have;      /* shadow or tap: no call was changed */
     uint8_t would_action; /* label of STATS_FAMILY_VERDICTS: what else it would have got; 0: none */
     uint8_t would_score;

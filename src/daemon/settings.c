@@ -126,8 +126,9 @@ static const struct conf_row reputation_rows[] = {
      .flags = CONF_NEEDS_RESTART,
      .min = 3,
      .max = 270,
-     .help = "Some nodes of a Redis Cluster, each as host:port, instead of host and port; they name "
-             "the others. At most 64."},
+     .help =
+         "Some nodes of a Redis Cluster, each as host:port, instead of host and port; they name "
+         "the others. At most 64."},
     {.key = "address_map",
      .type = CONF_TEXT_LIST,
      CONF_FIELD(struct daemon_reputation_settings, address_map),
@@ -296,8 +297,8 @@ static int check_reputation(struct conf_load *load, const struct conf_node *node
     if (settings->password.length > 0 && settings->password_file.length > 0)
         return refuse(load, node, "password_file", "both password and password_file are set",
                       "one of them");
-    int error = check_servers(load, node, "sentinels", &settings->sentinels, false,
-                              REP_SENTINEL_LIMIT);
+    int error =
+        check_servers(load, node, "sentinels", &settings->sentinels, false, REP_SENTINEL_LIMIT);
     if (error == 0)
         error = check_servers(load, node, "cluster", &settings->cluster, false, REP_SEED_LIMIT);
     if (error == 0)

@@ -304,6 +304,8 @@ static void fill_event(struct stats_event *event, struct proxy *proxy,
                        const struct recorded *recorded)
 {
     const struct screen_verdict *verdict = recorded->verdict;
+    const struct rule_outcome *outcome =
+        verdict->rules_ran ? screen_engine_outcome(proxy->parts.screening) : NULL;
     event->wall_us = recorded->wall_us;
     event->sequence = ++proxy->event_sequence;
     event->worker = (uint16_t)proxy->parts.worker;
@@ -312,8 +314,7 @@ static void fill_event(struct stats_event *event, struct proxy *proxy,
     event->reason = (uint8_t)proxy->parts.labels->authorities[verdict->authority];
     event->score = verdict->score;
     event->degraded = verdict->degraded;
-    event->missing =
-        missing_of(verdict, verdict->rules_ran ? screen_engine_outcome(proxy->parts.screening) : NULL);
+    event->missing = missing_of(verdict, outcome);
     event->would_have = verdict->action == RULE_ALLOW;
     fill_alternative(event, proxy, &verdict->would_get);
     event->code = recorded->status;

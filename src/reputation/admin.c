@@ -60,7 +60,7 @@ static int broken(struct rep_admin *admin)
     return ERROR_UNAVAILABLE;
 }
 
-int admin_queue(struct rep_admin *admin, const struct slice *words, unsigned count)
+int rep_admin_queue(struct rep_admin *admin, const struct slice *words, unsigned count)
 {
     const char *text[ADMIN_COMMAND_WORDS];
     size_t length[ADMIN_COMMAND_WORDS];
@@ -89,7 +89,7 @@ static int get_reply_quietly(redisContext *context, void **object)
     return status;
 }
 
-int admin_take(struct rep_admin *admin, redisReply **reply)
+int rep_admin_take(struct rep_admin *admin, redisReply **reply)
 {
     void *object = NULL;
     *reply = NULL;
@@ -119,10 +119,10 @@ int rep_admin_open(const struct rep_settings *settings, char *message, size_t ca
     int code = rep_settings_copy(settings, &created->settings);
     if (code == 0) {
         rep_server_text(&created->settings, server, sizeof(server));
-        code = rep_settings_read_passwords(&created->settings, created->error,
-                                           sizeof(created->error));
+        code =
+            rep_settings_read_passwords(&created->settings, created->error, sizeof(created->error));
         if (code == 0)
-            code = admin_connect(created);
+            code = rep_admin_connect(created);
     }
     if (code != 0) {
         snprintf(message, capacity, "%s: %s", server,
@@ -138,7 +138,7 @@ void rep_admin_close(struct rep_admin *admin)
 {
     if (admin == NULL)
         return;
-    admin_disconnect(admin);
+    rep_admin_disconnect(admin);
     rep_settings_free(&admin->settings);
     free(admin);
 }
@@ -175,7 +175,7 @@ static int read_fields(struct rep_admin *admin, struct rep_record *record)
     };
     enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
     redisReply *reply;
-    int code = admin_take(admin, &reply);
+    int code = rep_admin_take(admin, &reply);
     if (code == 0 && (reply->type != REDIS_REPLY_ARRAY || reply->elements != FIELDS))
         code = -EBADMSG;
     for (unsigned i = 0; code == 0 && i < FIELDS; i++)
@@ -187,7 +187,7 @@ static int read_fields(struct rep_admin *admin, struct rep_record *record)
 static int read_lifetime(struct rep_admin *admin, struct rep_record *record)
 {
     redisReply *reply;
-    int code = admin_take(admin, &reply);
+    int code = rep_admin_take(admin, &reply);
     if (code == 0 && reply->type != REDIS_REPLY_INTEGER)
         code = -EBADMSG;
     if (code == 0) {
@@ -202,17 +202,17 @@ static int read_lifetime(struct rep_admin *admin, struct rep_record *record)
 static int get_record(struct rep_admin *admin, struct slice key, struct rep_record *record)
 {
     const struct slice fields[] = {
-        SLICE_LITERAL("HMGET"),  key,
-        SLICE_LITERAL("score"),  SLICE_LITERAL("list"),
-        SLICE_LITERAL("type"),   SLICE_LITERAL("source"),
-        SLICE_LITERAL("note"),   SLICE_LITERAL("since"),
+        SLICE_LITERAL("HMGET"), key,
+        SLICE_LITERAL("score"), SLICE_LITERAL("list"),
+        SLICE_LITERAL("type"),  SLICE_LITERAL("source"),
+        SLICE_LITERAL("note"),  SLICE_LITERAL("since"),
     };
     const struct slice lifetime[] = {SLICE_LITERAL("PTTL"), key};
-    int code = admin_select(admin, key);
+    int code = rep_admin_select(admin, key);
     if (code == 0)
-        code = admin_queue(admin, fields, 8);
+        code = rep_admin_queue(admin, fields, 8);
     if (code == 0)
-        code = admin_queue(admin, lifetime, 2);
+        code = rep_admin_queue(admin, lifetime, 2);
     if (code != 0)
         return code;
     code = read_fields(admin, record);
@@ -231,7 +231,7 @@ int rep_admin_get(struct rep_admin *admin, struct slice number, struct rep_recor
         return code;
     for (unsigned tries = 0;; tries++) {
         code = get_record(admin, buffer_slice(&key), record);
-        if (code != -EBADMSG || !admin_may_retry(admin, tries))
+        if (code != -EBADMSG || !rep_admin_may_retry(admin, tries))
             return code;
     }
 }
@@ -240,12 +240,12 @@ static int delete_key(struct rep_admin *admin, struct slice key)
 {
     const struct slice words[] = {SLICE_LITERAL("DEL"), key};
     redisReply *reply;
-    int code = admin_select(admin, key);
+    int code = rep_admin_select(admin, key);
     if (code == 0)
-        code = admin_queue(admin, words, 2);
+        code = rep_admin_queue(admin, words, 2);
     if (code != 0)
         return code;
-    code = admin_take(admin, &reply);
+    code = rep_admin_take(admin, &reply);
     if (code == 0 && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0)
         code = ERROR_NOT_FOUND;
     freeReplyObject(reply);
@@ -261,7 +261,7 @@ int rep_admin_delete(struct rep_admin *admin, struct slice number)
         return code;
     for (unsigned tries = 0;; tries++) {
         code = delete_key(admin, buffer_slice(&key));
-        if (code != -EBADMSG || !admin_may_retry(admin, tries))
+        if (code != -EBADMSG || !rep_admin_may_retry(admin, tries))
             return code;
     }
 }
@@ -278,7 +278,7 @@ struct writing {
 static void write_command(struct writing *writing, const struct slice *words, unsigned count)
 {
     if (writing->code == 0)
-        writing->code = admin_queue(writing->admin, words, count);
+        writing->code = rep_admin_queue(writing->admin, words, count);
     if (writing->code == 0)
         writing->queued++;
 }
@@ -323,7 +323,7 @@ static unsigned write_row(struct rep_admin *admin, const struct rep_row *row, st
     const struct slice multi[] = {SLICE_LITERAL("MULTI")}, exec[] = {SLICE_LITERAL("EXEC")};
     const struct slice first[] = {SLICE_LITERAL("HSETNX"), key, SLICE_LITERAL("since"),
                                   buffer_slice(&time)};
-    struct writing writing = {.admin = admin, .code = admin_select(admin, key)};
+    struct writing writing = {.admin = admin, .code = rep_admin_select(admin, key)};
     write_command(&writing, multi, 1);
     write_fields(&writing, key, row);
     write_command(&writing, first, 4);
@@ -348,7 +348,7 @@ static int take_replies(struct rep_admin *admin, unsigned count)
     int result = 0;
     for (unsigned i = 0; i < count; i++) {
         redisReply *reply;
-        int code = admin_take(admin, &reply);
+        int code = rep_admin_take(admin, &reply);
         freeReplyObject(reply);
         if (code == ERROR_UNAVAILABLE)
             return code;
@@ -385,7 +385,7 @@ int rep_admin_set(struct rep_admin *admin, const struct rep_row *row, uint64_t n
         unsigned queued = write_row(admin, row, buffer_slice(&key), now_wall_s, &code);
         if (code == 0)
             code = take_replies(admin, queued);
-        if (code != -EBADMSG || !admin_may_retry(admin, tries))
+        if (code != -EBADMSG || !rep_admin_may_retry(admin, tries))
             return code;
     }
 }
@@ -424,7 +424,7 @@ static int confirm_oldest(struct importing *importing)
     if (code == ERROR_UNAVAILABLE)
         return code;
     /* Rows behind it find a slot that moved; this one is to be imported again. */
-    if (code != 0 && admin_may_retry(importing->admin, 0))
+    if (code != 0 && rep_admin_may_retry(importing->admin, 0))
         reject(import, slice_of_text(oldest->number), "its slot moved meanwhile: import it again");
     else if (code != 0)
         reject(import, slice_of_text(oldest->number), importing->admin->error);

@@ -32,19 +32,19 @@ struct rep_admin {
 };
 
 /* Finds the servers and connects to one of them at least. The reason is left in admin->error. */
-int admin_connect(struct rep_admin *admin) MUST_CHECK;
-void admin_disconnect(struct rep_admin *admin);
+int rep_admin_connect(struct rep_admin *admin) MUST_CHECK;
+void rep_admin_disconnect(struct rep_admin *admin);
 
 /* Makes the owner of a key the one that is talked to. */
-int admin_select(struct rep_admin *admin, struct slice key) MUST_CHECK;
+int rep_admin_select(struct rep_admin *admin, struct slice key) MUST_CHECK;
 
 /* After -EBADMSG: true when the error was a redirection, which is known now (and a moment was
  * waited where slots are under way), so that the command may be tried again. */
-bool admin_may_retry(struct rep_admin *admin, unsigned tries);
+bool rep_admin_may_retry(struct rep_admin *admin, unsigned tries);
 
 /* Commands and replies, admin.c. */
-int admin_queue(struct rep_admin *admin, const struct slice *words, unsigned count) MUST_CHECK;
+int rep_admin_queue(struct rep_admin *admin, const struct slice *words, unsigned count) MUST_CHECK;
 /* The caller frees the reply. An error reply, also one inside EXEC's array, is -EBADMSG. */
-int admin_take(struct rep_admin *admin, redisReply **reply) MUST_CHECK;
+int rep_admin_take(struct rep_admin *admin, redisReply **reply) MUST_CHECK;
 
 #endif

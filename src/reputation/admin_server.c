@@ -13,10 +13,10 @@ enum { RETRIES = 40, RETRY_MS = 50 };
 static int run_command(struct rep_admin *admin, const struct slice *words, unsigned count)
 {
     redisReply *reply;
-    int code = admin_queue(admin, words, count);
+    int code = rep_admin_queue(admin, words, count);
     if (code != 0)
         return code;
-    code = admin_take(admin, &reply);
+    code = rep_admin_take(admin, &reply);
     freeReplyObject(reply);
     return code;
 }
@@ -129,9 +129,9 @@ static int ask_sentinel(struct rep_admin *admin, struct slice text, struct rep_p
         return code;
     code = log_in(admin, settings->sentinel_username, settings->sentinel_password, 0);
     if (code == 0)
-        code = admin_queue(admin, words, 3);
+        code = rep_admin_queue(admin, words, 3);
     if (code == 0)
-        code = admin_take(admin, &reply);
+        code = rep_admin_take(admin, &reply);
     if (code == 0 && !parse_pair(reply, master)) {
         snprintf(admin->error, sizeof(admin->error), "sentinel %.80s knows no master \"%.64s\"",
                  text.data, settings->sentinel_master);
@@ -148,9 +148,9 @@ static int check_role(struct rep_admin *admin, const struct rep_place *place)
 {
     static const struct slice words[] = {SLICE_LITERAL("ROLE")};
     redisReply *reply = NULL;
-    int code = admin_queue(admin, words, 1);
+    int code = rep_admin_queue(admin, words, 1);
     if (code == 0)
-        code = admin_take(admin, &reply);
+        code = rep_admin_take(admin, &reply);
     bool replica = code == 0 && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
                    reply->element[0]->type == REDIS_REPLY_STRING &&
                    strcmp(reply->element[0]->str, "master") != 0;
@@ -211,9 +211,9 @@ static int read_slots(struct rep_admin *admin, const struct rep_place *asked)
     redisReply *reply = NULL;
     int code = use_server(admin, asked);
     if (code == 0)
-        code = admin_queue(admin, words, 2);
+        code = rep_admin_queue(admin, words, 2);
     if (code == 0)
-        code = admin_take(admin, &reply);
+        code = rep_admin_take(admin, &reply);
     for (size_t i = 0; code == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
         take_range(admin, reply->element[i], asked);
     freeReplyObject(reply);
@@ -233,7 +233,7 @@ static int connect_to_cluster(struct rep_admin *admin)
     return code;
 }
 
-int admin_select(struct rep_admin *admin, struct slice key)
+int rep_admin_select(struct rep_admin *admin, struct slice key)
 {
     if (admin->settings.cluster.count == 0)
         return 0;
@@ -245,7 +245,7 @@ int admin_select(struct rep_admin *admin, struct slice key)
     return use_server(admin, &admin->servers[admin->owner[slot]].place);
 }
 
-bool admin_may_retry(struct rep_admin *admin, unsigned tries)
+bool rep_admin_may_retry(struct rep_admin *admin, unsigned tries)
 {
     static const struct timespec moment = {0, RETRY_MS * 1000000L};
     static const struct rep_place unknown = {.host = "127.0.0.1"};
@@ -269,7 +269,7 @@ bool admin_may_retry(struct rep_admin *admin, unsigned tries)
 
 /* ---- all ----------------------------------------------------------------------------------- */
 
-int admin_connect(struct rep_admin *admin)
+int rep_admin_connect(struct rep_admin *admin)
 {
     if (admin->settings.sentinels.count > 0)
         return connect_by_sentinels(admin);
@@ -280,7 +280,7 @@ int admin_connect(struct rep_admin *admin)
     return use_server(admin, &place);
 }
 
-void admin_disconnect(struct rep_admin *admin)
+void rep_admin_disconnect(struct rep_admin *admin)
 {
     for (unsigned i = 0; i < admin->count; i++)
         if (admin->servers[i].context != NULL)

@@ -236,7 +236,9 @@ static int cluster_create(struct rep_discovery *discovery, void **state)
     };
     struct rep_link_events events = {node_up, node_down, NULL, cluster};
     cluster->found = calloc(1, sizeof(*cluster->found));
-    int code = cluster->found == NULL ? -ENOMEM : settings->cluster.count <= REP_SEED_LIMIT ? 0 : -EINVAL;
+    int code = cluster->found == NULL                      ? -ENOMEM
+               : settings->cluster.count <= REP_SEED_LIMIT ? 0
+                                                           : -EINVAL;
     for (size_t i = 0; i < settings->cluster.count && code == 0; i++)
         code = rep_place_parse(settings->cluster.items[i], &cluster->seeds[cluster->seed_count++]);
     if (code == 0)
@@ -264,5 +266,5 @@ static void cluster_doubt(void *state)
                  since_us < HURRY_US ? HURRY_US - since_us : 0);
 }
 
-const struct discovery_kind discovery_cluster = {cluster_create, cluster_start, cluster_doubt,
-                                                 cluster_destroy};
+const struct discovery_kind rep_discovery_cluster = {cluster_create, cluster_start, cluster_doubt,
+                                                     cluster_destroy};

@@ -118,8 +118,8 @@ static const struct discovery_kind discovery_named = {named_create, named_start,
 static const struct discovery_kind *kind_of(const struct rep_settings *settings)
 {
     if (settings->sentinels.count > 0)
-        return &discovery_sentinel;
-    return settings->cluster.count > 0 ? &discovery_cluster : &discovery_named;
+        return &rep_discovery_sentinel;
+    return settings->cluster.count > 0 ? &rep_discovery_cluster : &discovery_named;
 }
 
 int rep_discovery_create(const struct rep_discovery_options *options,

@@ -61,8 +61,8 @@ struct discovery_kind {
     void (*doubt)(void *state);
     void (*destroy)(void *state); /* NULL is allowed */
 };
-extern const struct discovery_kind discovery_sentinel;
-extern const struct discovery_kind discovery_cluster;
+extern const struct discovery_kind rep_discovery_sentinel;
+extern const struct discovery_kind rep_discovery_cluster;
 
 struct rep_discovery {
     struct rep_discovery_options options;

@@ -188,9 +188,9 @@ static struct slice keyspace_channel(const struct rep_peer *peer, char *text, si
 
 static void subscribe_keyspace(struct rep_peer *peer)
 {
-    char pattern[CHANNEL_BYTES];
-    keyspace_channel(peer, pattern, sizeof(pattern));
-    strcat(pattern, "rf:*");
+    char channel[CHANNEL_BYTES], pattern[CHANNEL_BYTES + sizeof("rf:*")];
+    keyspace_channel(peer, channel, sizeof(channel));
+    snprintf(pattern, sizeof(pattern), "%srf:*", channel);
     const struct slice words[] = {SLICE_LITERAL("PSUBSCRIBE"), slice_of_text(pattern)};
     send_step(peer, words, 2, subscribe_reply);
 }

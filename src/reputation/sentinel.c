@@ -521,5 +521,5 @@ static void finder_doubt(void *state)
     ask_all(state);
 }
 
-const struct discovery_kind discovery_sentinel = {finder_create, finder_start, finder_doubt,
-                                                  finder_destroy};
+const struct discovery_kind rep_discovery_sentinel = {finder_create, finder_start, finder_doubt,
+                                                      finder_destroy};

@@ -102,7 +102,7 @@ struct scan {
     uint64_t id;    /* replies to an abandoned scan are recognised by it */
     uint64_t started_us;
     uint64_t told_us; /* when progress was logged last */
-    unsigned peer; /* whose keys are being listed */
+    unsigned peer;    /* whose keys are being listed */
     char cursor[24];
     struct backlog backlog;
     uint32_t reads;    /* under way */

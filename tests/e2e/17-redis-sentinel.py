@@ -130,7 +130,7 @@ def failover():
         equal(state(daemon)["numbers"], 2002, "no entry was lost")
 
         first.start()
-        wait_for(lambda: first("ROLE")[0] == b"slave", 10, "the old master comes back as a replica")
+        wait_for(lambda: first("ROLE")[0] == b"slave", 25, "the old master comes back as a replica")
         wait_for(lambda: sum(group.sees(s) for s in group.sentinels) == 3
                  and first("ROLE")[0] == b"slave" and first("ROLE")[3] == b"connected", 15)
         # A failover by hand: the old master lives on and answers.

@@ -109,8 +109,9 @@ START_TEST(redirections_are_understood)
     rep_redirect_parse(SLICE("MOVED 1 :6381"), &asked, &redirect);
     ck_assert_str_eq(redirect.place.host, "10.0.0.9");
     ck_assert_uint_eq(redirect.place.port, 6381);
-    static const char *const later[] = {"TRYAGAIN", "CLUSTERDOWN The cluster is down", "MOVED ",
-                                        "MOVED 16384 h:1", "ASK 1 h:0", "MOVED 1 h"};
+    static const char *const later[] = {"TRYAGAIN",  "CLUSTERDOWN The cluster is down",
+                                        "MOVED ",    "MOVED 16384 h:1",
+                                        "ASK 1 h:0", "MOVED 1 h"};
     for (unsigned i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
         rep_redirect_parse(slice_of_text(later[i]), &asked, &redirect);
         ck_assert_int_eq(redirect.kind, REP_REDIRECT_LATER);
