@@ -131,22 +131,22 @@ void rep_place_map(const struct rep_settings *settings, struct rep_place *place)
     }
 }
 
-int rep_server_resolve(const struct rep_settings *settings, const struct rep_place *announced,
+int rep_server_resolve(const struct rep_settings *settings, const struct rep_place *place,
                        struct rep_addresses *addresses, char *message, size_t capacity)
 {
-    struct rep_place place = *announced;
+    struct rep_place mapped = *place;
     memset(addresses, 0, sizeof(*addresses));
-    rep_place_map(settings, &place);
-    if (place.port == 0)
-        return resolve_unix(place.host, addresses, message, capacity);
+    rep_place_map(settings, &mapped);
+    if (mapped.port == 0)
+        return resolve_unix(mapped.host, addresses, message, capacity);
 
     char port[8];
-    snprintf(port, sizeof(port), "%u", place.port);
+    snprintf(port, sizeof(port), "%u", mapped.port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found;
-    int error = getaddrinfo(place.host, port, &hints, &found);
+    int error = getaddrinfo(mapped.host, port, &hints, &found);
     if (error != 0) {
-        snprintf(message, capacity, "cannot resolve \"%s\": %s", place.host, gai_strerror(error));
+        snprintf(message, capacity, "cannot resolve \"%s\": %s", mapped.host, gai_strerror(error));
         return ERROR_UNAVAILABLE;
     }
     for (struct addrinfo *at = found; at != NULL && addresses->count < REP_ADDRESSES;

@@ -23,7 +23,7 @@
 
 #include "base/clock.h"
 
-enum { SERVER_PATIENCE_MS = 10000 };
+enum { SERVER_PATIENCE_MS = 30000 };
 
 struct redis_server {
     char folder[64];
