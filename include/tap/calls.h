@@ -91,7 +91,7 @@ void tap_calls_settings_default(struct tap_calls_settings *settings);
 
 struct tap_calls_figures {
     uint64_t calls;
-    uint64_t invites;      /* requests that ask for a call */
+    uint64_t invites;      /* requests, re-INVITEs too, other legs not */
     uint64_t begun_before; /* calls of which no INVITE was seen */
     uint64_t evicted;
 };

@@ -250,7 +250,6 @@ static void learn_invite(struct tap_calls *calls, struct record *record,
     if (message->other_leg)
         return;
     call->invites++;
-    calls->figures.invites++;
     /* Again after a challenge or a redirection: what came of the attempt before does not count. */
     if (sip->cseq > record->invite_cseq && call->outcome != TAP_OUTCOME_ANSWERED) {
         call->outcome = TAP_OUTCOME_UNKNOWN;
@@ -318,8 +317,10 @@ static void learn(struct tap_calls *calls, struct record *record, const struct t
 {
     const struct smsg *sip = message->sip;
     record->call.latest_us = message->wall_us;
-    if (!message->other_leg)
+    if (!message->other_leg) {
         record->call.messages++;
+        calls->figures.invites += sip->is_request && sip->method == SMSG_METHOD_INVITE ? 1 : 0;
+    }
     if (!sip->is_request) {
         if (sip->method == SMSG_METHOD_INVITE)
             learn_response(record, message);
@@ -351,7 +352,7 @@ static void learn(struct tap_calls *calls, struct record *record, const struct t
 /* A malformed message may still say whose it is. */
 static bool names_a_call(const struct smsg *sip)
 {
-    return sip->call_id.length > 0 && sip->from.uri.length > 0 && sip->cseq_method.length > 0 &&
+    return sip->call_id.length > 0 && sip->cseq_method.length > 0 &&
            (sip->is_request || sip->status > 0);
 }
 
