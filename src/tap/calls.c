@@ -117,7 +117,9 @@ static bool is_over(const struct tap_calls *calls, const struct record *record, 
 {
     const struct tap_calls_settings *settings = &calls->settings;
     const struct tap_call *call = &record->call;
-    if (record->over)
+    /* Who is asked for a password may take a while to give it. */
+    bool challenged = call->status == 401 || call->status == 407;
+    if (record->over && !challenged)
         return since(call->latest_us, now_us) >= settings->linger_us;
     if (call->outcome != TAP_OUTCOME_ANSWERED &&
         since(call->latest_us, now_us) >= settings->unanswered_us)

@@ -151,6 +151,17 @@ START_TEST(challenged)
 }
 END_TEST
 
+/* A person types the password: still the same call. */
+START_TEST(challenged_long_ago)
+{
+    HEAR(0, "INVITE");
+    HEAR(0.1, "407", TAGGED);
+    HEAR(60, "INVITE", .cseq = 2, .branch = "2");
+    HEAR(61, "403", TAGGED, .cseq = 2, .branch = "2");
+    expect("alice>bob rejected 403 ring=-1 talk=-1\n");
+}
+END_TEST
+
 START_TEST(only_the_caller_is_seen)
 {
     HEAR(0, "INVITE");
@@ -300,6 +311,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, answered);
     tcase_add_loop_test(tests, failed, 0, (int)(sizeof(finals) / sizeof(finals[0])));
     tcase_add_test(tests, challenged);
+    tcase_add_test(tests, challenged_long_ago);
     tcase_add_test(tests, only_the_caller_is_seen);
     tcase_add_test(tests, only_the_caller_is_seen_refused);
     tcase_add_test(tests, only_the_caller_is_seen_giving_up);
