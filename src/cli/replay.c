@@ -57,6 +57,11 @@ const struct cli_option cli_replay_options[] = {
      .choices = "honest|blocked|any|never",
      .help = "with --against, what gives status 1: an honest-looking call newly blocked (honest, "
              "the default), any call newly blocked, any difference, or none"},
+    {.name = "scores",
+     .kind = CLI_OPTION_FLAG,
+     .offset = offsetof(struct replay_options, scores),
+     .help = "with --against, show also calls of which only the score changes (--json and --csv "
+             "always do)"},
     {.name = "honest",
      .kind = CLI_OPTION_DURATION,
      .offset = offsetof(struct replay_options, honest_us),

@@ -31,11 +31,12 @@ static const struct {
 #undef CHANGE_ROW
 };
 
-/* A rule of either side, by its id. */
+/* A rule of either side, by its id. What it does in shadow changes no call. */
 struct rule_row {
     const char *id;
     uint64_t hits[REPLAY_SIDES];
-    uint64_t gained; /* fires now and did not */
+    uint64_t shadow[REPLAY_SIDES];
+    uint64_t gained; /* fires now and did not, or only in shadow */
     uint64_t lost;
 };
 
@@ -105,7 +106,7 @@ static bool fired(const struct replay_comparison *comparison, const struct repla
 {
     const struct replay_verdict *verdict = &found->verdicts[side];
     for (uint8_t i = 0; i < verdict->fired_count; i++)
-        if (comparison->row_of[side][verdict->fired[i].rule] == row)
+        if (comparison->row_of[side][verdict->fired[i].rule] == row && !verdict->fired[i].shadow)
             return true;
     return false;
 }
@@ -118,10 +119,13 @@ static void add_rules(struct replay_comparison *comparison, const struct replay_
         for (uint8_t i = 0; i < verdict->fired_count; i++) {
             uint32_t at = comparison->row_of[side][verdict->fired[i].rule];
             struct rule_row *row = &comparison->rows[at];
-            row->hits[side]++;
-            if (fired(comparison, found, other, at))
+            if (verdict->fired[i].shadow) {
+                row->shadow[side]++;
                 continue;
-            *(side == REPLAY_NEW ? &row->gained : &row->lost) += 1;
+            }
+            row->hits[side]++;
+            if (!fired(comparison, found, other, at))
+                *(side == REPLAY_NEW ? &row->gained : &row->lost) += 1;
         }
     }
 }
@@ -178,7 +182,7 @@ void replay_comparison_add(struct replay *replay, const struct tap_call *call,
         return;
     if (replay->cli->json || replay->options.csv)
         replay_show_call(replay, call, found);
-    else
+    else if (change != CHANGE_SCORE || replay->options.scores)
         show_change(replay, change, call, found);
 }
 
@@ -193,23 +197,29 @@ static void show_number(const struct cli_output *out, uint64_t value, size_t col
 
 static void show_rules(const struct replay *replay)
 {
-    static const char *const titles[] = {"BEFORE", "NOW", "GAINED", "LOST"};
+    static const char *const titles[] = {"BEFORE", "NOW", "GAINED", "LOST", "IN SHADOW"};
+    bool any = false;
     const struct cli_output *out = &replay->cli->out;
     const struct replay_comparison *comparison = replay->comparison;
-    fputc('\n', out->stream);
-    cli_print_left(out, CLI_BOLD, SLICE("RULE"), 36);
-    for (unsigned i = 0; i < 4; i++)
-        cli_print_right(out, CLI_BOLD, slice_of_text(titles[i]), 11);
-    fputc('\n', out->stream);
     for (size_t i = 0; i < comparison->row_count; i++) {
         const struct rule_row *row = &comparison->rows[i];
-        if (row->gained == 0 && row->lost == 0)
+        if (row->gained == 0 && row->lost == 0 &&
+            row->shadow[REPLAY_NEW] == row->shadow[REPLAY_OLD])
             continue;
+        if (!any) {
+            fputc('\n', out->stream);
+            cli_print_left(out, CLI_BOLD, SLICE("RULE"), 36);
+            for (size_t j = 0; j < sizeof(titles) / sizeof(titles[0]); j++)
+                cli_print_right(out, CLI_BOLD, slice_of_text(titles[j]), 11);
+            fputc('\n', out->stream);
+        }
+        any = true;
         cli_print_left(out, CLI_PLAIN, slice_of_text(row->id), 36);
         show_number(out, row->hits[REPLAY_OLD], 11);
         show_number(out, row->hits[REPLAY_NEW], 11);
         show_number(out, row->gained, 11);
         show_number(out, row->lost, 11);
+        show_number(out, row->shadow[REPLAY_NEW], 11);
         fputc('\n', out->stream);
     }
 }
@@ -249,6 +259,8 @@ static void fill_json(const void *context, struct stats_json *json)
         stats_json_uint(json, "now", row->hits[REPLAY_NEW]);
         stats_json_uint(json, "gained", row->gained);
         stats_json_uint(json, "lost", row->lost);
+        stats_json_uint(json, "shadow_before", row->shadow[REPLAY_OLD]);
+        stats_json_uint(json, "shadow_now", row->shadow[REPLAY_NEW]);
         stats_json_end_object(json);
     }
     stats_json_end_array(json);

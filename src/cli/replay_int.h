@@ -20,6 +20,7 @@ struct replay_options {
     uint64_t honest_us;
     bool csv;
     bool suspicious;
+    bool scores;
 };
 
 enum { REPLAY_FIRED_MAX = 24, REPLAY_NUMBER_BYTES = 24, REPLAY_TYPE_BYTES = 32 };

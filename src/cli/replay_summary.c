@@ -231,29 +231,36 @@ static void show_totals(const struct replay *replay)
     fputc('\n', out->stream);
 }
 
+/* One row of a group; its heading comes before the first one that is shown. */
+static void show_row(const struct cli_output *out, const char **heading, struct slice name,
+                     const struct tally *tally)
+{
+    if (tally->calls == 0)
+        return;
+    if (*heading != NULL)
+        show_heading(out, *heading);
+    *heading = NULL;
+    show_tally(out, name, tally);
+}
+
 static void show_text(const struct replay *replay)
 {
     const struct cli_output *out = &replay->cli->out;
     const struct replay_summary *summary = replay->summary;
     const struct proxy_plan *plan = replay->judges[REPLAY_NEW].snapshot->plan;
+    const struct rule_set *rules = replay_rules(replay, REPLAY_NEW);
+    const char *by_rule = "RULE", *by_type = "TYPE", *by_trunk = "TRUNK", *by_hour = "HOUR (UTC)";
     char memory[40];
     show_totals(replay);
-    show_heading(out, "RULE");
     for (size_t i = 0; i < summary->rule_count; i++)
-        if (summary->rules[i].calls > 0)
-            show_tally(out, slice_of_text(rule_set_rule(replay_rules(replay, REPLAY_NEW), i)->id),
-                       &summary->rules[i]);
-    show_heading(out, "TYPE");
+        show_row(out, &by_rule, slice_of_text(rule_set_rule(rules, i)->id), &summary->rules[i]);
     for (size_t i = 0; i < summary->type_count; i++)
-        show_tally(out, slice_of_text(summary->types[i].name), &summary->types[i].tally);
-    show_heading(out, "TRUNK");
+        show_row(out, &by_type, slice_of_text(summary->types[i].name), &summary->types[i].tally);
     for (size_t i = 0; i < summary->trunk_count; i++)
-        if (summary->trunks[i].calls > 0)
-            show_tally(out, proxy_plan_trunk(plan, i)->screen.name, &summary->trunks[i]);
-    show_heading(out, "HOUR (UTC)");
+        show_row(out, &by_trunk, proxy_plan_trunk(plan, i)->screen.name, &summary->trunks[i]);
     for (size_t i = 0; i < summary->hour_count; i++)
-        show_tally(out, hour_text(summary->hours[i].hour, memory, sizeof(memory)),
-                   &summary->hours[i].tally);
+        show_row(out, &by_hour, hour_text(summary->hours[i].hour, memory, sizeof(memory)),
+                 &summary->hours[i].tally);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */

@@ -314,7 +314,13 @@ def by_rule():
         rules = {rule["id"]: (rule["before"], rule["now"], rule["gained"], rule["lost"])
                  for rule in lines_of(run, "comparison")[0]["rules"]}
         equal(rules, {"from-abroad": (3, 1, 1, 3), "fresh": (0, 3, 3, 0), "scanner": (1, 0, 0, 1),
-                      "short": (1, 0, 0, 1)}, "rules of both sides")
+                      "short": (0, 0, 0, 0)}, "rules of both sides")
+        short = [rule for rule in lines_of(run, "comparison")[0]["rules"] if rule["id"] == "short"]
+        equal((short[0]["shadow_before"], short[0]["shadow_now"]), (1, 0), "one of them in shadow")
+        run = replay(site.folder, "-r", "other.yaml", "-a", "rules.yaml", path)
+        check("changed_score" not in run.stdout, "scores alone are not shown", run.stdout)
+        run = replay(site.folder, "--scores", "-r", "other.yaml", "-a", "rules.yaml", path)
+        check("changed_score" in run.stdout, "but with --scores", run.stdout)
 
 
 @case("rules that are wrong, trunks that are not there")
