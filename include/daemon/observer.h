@@ -29,6 +29,10 @@ int daemon_observer_create(const struct daemon_snapshot *snapshot, struct rep_st
                            const struct proxy_trunk *assumed,
                            struct daemon_observer **observer) MUST_CHECK;
 
+/* Between two calls; the snapshot before is not used any more on return. */
+void daemon_observer_adopt(struct daemon_observer *observer, const struct daemon_snapshot *snapshot,
+                           const struct proxy_trunk *assumed);
+
 /* The trunk that sends from this address; NULL: none does. */
 const struct proxy_trunk *daemon_observer_trunk(const struct daemon_observer *observer,
                                                 const struct tp_address *source);

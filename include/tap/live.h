@@ -9,6 +9,7 @@
 #ifndef RINGFENCE_TAP_LIVE_H
 #define RINGFENCE_TAP_LIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,9 @@ int tap_live_descriptor(const struct tap_live *live);
  */
 int tap_live_read(struct tap_live *live, struct tap_path *path, int limit, char *message,
                   size_t capacity) MUST_CHECK;
+
+/* False: it is there and set down; capturing goes on by itself when it is up again. */
+bool tap_live_is_up(const struct tap_live *live);
 
 /* Since the opening. */
 struct tap_live_figures {

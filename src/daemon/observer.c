@@ -44,6 +44,13 @@ int daemon_observer_create(const struct daemon_snapshot *snapshot, struct rep_st
     return 0;
 }
 
+void daemon_observer_adopt(struct daemon_observer *observer, const struct daemon_snapshot *snapshot,
+                           const struct proxy_trunk *assumed)
+{
+    observer->snapshot = snapshot;
+    observer->assumed = assumed;
+}
+
 const struct proxy_trunk *daemon_observer_trunk(const struct daemon_observer *observer,
                                                 const struct tp_address *source)
 {

@@ -2,8 +2,11 @@
 #include "tap/live.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <pcap/pcap.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 /* How long the kernel gathers packets before it wakes the reader. */
 enum { GATHER_MS = 10 };
@@ -67,8 +70,8 @@ static int open_failed(struct tap_live *live, int status, char *message, size_t 
                  live->name);
         return -EPERM;
     }
-    snprintf(message, capacity, "%s: %s%s%s", live->name, pcap_statustostr(status),
-             detail[0] != '\0' ? ": " : "", detail);
+    snprintf(message, capacity, "%s: %s", live->name,
+             detail[0] != '\0' ? detail : pcap_statustostr(status));
     return ERROR_UNAVAILABLE;
 }
 
@@ -169,6 +172,19 @@ int tap_live_read(struct tap_live *live, struct tap_path *path, int limit, char 
         return count;
     snprintf(message, capacity, "%s: %s", live->name, pcap_geterr(live->pcap));
     return ERROR_UNAVAILABLE;
+}
+
+bool tap_live_is_up(const struct tap_live *live)
+{
+    struct ifreq request = {.ifr_flags = 0};
+    int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (probe < 0 || strlen(live->name) >= sizeof(request.ifr_name))
+        return true;
+    memcpy(request.ifr_name, live->name, strlen(live->name));
+    /* "any" has no flags: it is up as long as one of them is. */
+    bool is_down = ioctl(probe, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) == 0;
+    close(probe);
+    return !is_down;
 }
 
 void tap_live_figures(struct tap_live *live, struct tap_live_figures *figures)
