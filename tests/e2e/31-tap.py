@@ -242,6 +242,71 @@ def beside_inline():
         inline.stop()
 
 
+# ---- Kamailio's siptrace ------------------------------------------------------------------------
+
+KAMAILIO = """\
+debug=0
+log_stderror=yes
+children=1
+auto_aliases=no
+listen=udp:{here}:5060
+mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
+loadmodule "pv.so"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "siptrace.so"
+modparam("siptrace", "duplicate_uri", "sip:{tap}:{port}")
+modparam("siptrace", "send_sock_addr", "sip:{here}:5061")
+modparam("siptrace", "hep_mode_on", 1)
+modparam("siptrace", "hep_version", 3)
+modparam("siptrace", "trace_to_database", 0)
+modparam("siptrace", "trace_on", 1)
+modparam("siptrace", "trace_mode", 1)
+listen=udp:{here}:5061
+request_route {{
+    if (method == "ACK" && !t_check_trans()) exit;
+    $du = "sip:{there}:5060";
+    t_relay();
+}}
+"""
+
+
+class Proxy:
+    def __init__(self, address):
+        self.address = (address, 5060)
+
+
+@case("what Kamailio's siptrace reports is what passes through it")
+def kamailio():
+    modules = "/usr/lib/x86_64-linux-gnu/kamailio/modules/siptrace.so"
+    if not shutil.which("kamailio") or not os.path.exists(modules):
+        raise Skip("no Kamailio with siptrace")
+    may_capture()
+    with Site() as site:
+        here = site.address(30)
+        agents = tap(site, hep=f"{site.address(10)}:{HEP}", hep_sources=[here])
+        wire = tap(site, name="wire", interfaces=["lo"], ports=["5060"], trunk="core",
+                   filter=f"host {here} and udp port 5060 and not host {site.address(10)}")
+        site.write("kamailio.cfg", KAMAILIO.format(here=here, tap=site.address(10), port=HEP,
+                                                   there=site.address(CALLEE)))
+        Process(site, "kamailio", ["kamailio", "-DD", "-E", "-f", site.path("kamailio.cfg"), "-Y",
+                                   site.folder, "-P", site.path("kamailio.pid")])
+        time.sleep(2 * checks.SLOW)
+        here, there = Endpoint(site, site.address(CALLER)), Endpoint(site, site.address(CALLEE))
+        for number in range(20):
+            fate(Proxy(site.address(30)), f"+861391111{number:04}", here, there)
+        wait_for(lambda: agents.status()["tap"]["calls"] == 20, 5, "20 calls by HEP")
+        wait_for(lambda: wire.status()["tap"]["calls"] == 20, 5, "20 calls on the wire")
+        time.sleep(0.6)
+        by_agent, by_wire = agents.status()["tap"], wire.status()["tap"]
+        equal({key: by_agent[key] for key in ("messages", "other_leg", "invites", "calls")},
+              {key: by_wire[key] for key in ("messages", "other_leg", "invites", "calls")},
+              "HEP and wire agree")
+        equal(agents.total("tap_hep"),
+              by_agent["messages"] + by_agent["other_leg"] + by_agent["duplicates"],
+              "every report counted")
+
+
 # ---- a network of its own -----------------------------------------------------------------------
 
 
