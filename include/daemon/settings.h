@@ -9,6 +9,7 @@
 #include "proxy/settings.h"
 #include "reputation/store.h"
 #include "screening/policy.h"
+#include "tap/settings.h"
 
 struct daemon_reputation_settings {
     int backend; /* enum rep_backend */
@@ -46,7 +47,20 @@ struct daemon_log_settings {
     struct slice file;
 };
 
+/* X(identifier, word, help) */
+#define DAEMON_MODE_TABLE(X)                                         \
+    X(INLINE, "inline", "calls pass through, verdicts are enforced") \
+    X(TAP, "tap", "calls are only seen (section tap); nothing is sent, no SIP address is opened")
+
+enum daemon_mode {
+#define DAEMON_MODE_ROW(identifier, word, help) DAEMON_MODE_##identifier,
+    DAEMON_MODE_TABLE(DAEMON_MODE_ROW)
+#undef DAEMON_MODE_ROW
+};
+
 struct daemon_settings {
+    int mode; /* enum daemon_mode */
+    struct tap_settings tap;
     struct proxy_settings proxy; /* listen, numbering, trunks, routes, limits */
     struct screen_settings screening;
     struct daemon_reputation_settings reputation;

@@ -26,6 +26,11 @@ int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previou
                          struct stats_registry *registry, struct screen_ledger *ledger,
                          struct conf_report *report, struct daemon_snapshot **snapshot) MUST_CHECK;
 
+/* For what is not the daemon: the same, nothing counted, with other rule files than the
+ * configuration names; rules == NULL: with those. */
+int daemon_snapshot_try(const char *path, const char *const *rules, size_t rule_count,
+                        struct conf_report *report, struct daemon_snapshot **snapshot) MUST_CHECK;
+
 /* NULL is allowed. */
 void daemon_snapshot_destroy(struct daemon_snapshot *snapshot);
 

@@ -28,6 +28,13 @@ uint64_t rt_process_raise_descriptors(uint64_t wanted);
  * -ENOENT for an unknown user. Each step is checked; a failure leaves the caller to exit. */
 int rt_process_drop_privileges(const char *user, const char *group) MUST_CHECK;
 
+/*
+ * The same, but keeps the capabilities whose bits are set (1 << CAP_NET_RAW, say), as far as they
+ * are there; user NULL or "": who the process is stays, and only capabilities go. Of the calling
+ * thread and those that it starts later.
+ */
+int rt_process_keep_capabilities(const char *user, const char *group, uint64_t kept) MUST_CHECK;
+
 /* sd_notify(3): no effect without NOTIFY_SOCKET. */
 void rt_process_notify(const char *state);
 

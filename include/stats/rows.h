@@ -48,7 +48,14 @@
     X(REGEX_LIMIT, "regex_limit", "regular expressions stopped at their match limit")             \
     X(REGEX_SKIPPED, "regex_skipped", "regular expressions left unknown under overload")          \
     X(RULES_DEMOTED, "rules_demoted", "times that a rule beyond its budget dropped to shadow")    \
-    X(EVENTS_LOST, "events_lost", "event records lost because the ring was full")
+    X(EVENTS_LOST, "events_lost", "event records lost because the ring was full")                 \
+    X(TAP_PACKETS, "tap_packets", "packets that the tap has read")                                \
+    X(TAP_MESSAGES, "tap_messages", "SIP messages that the tap has found, each counted once")     \
+    X(TAP_HEP, "tap_hep", "HEP packets from capture agents")                                      \
+    X(TAP_HEP_REFUSED, "tap_hep_refused", "HEP from other sources, or malformed")                 \
+    X(TAP_NOT_JUDGED, "tap_not_judged", "calls that the tap saw of no trunk, or malformed")       \
+    X(TAP_KERNEL_DROPPED, "tap_kernel_dropped", "packets that the kernel had no room for")        \
+    X(TAP_INTERFACE_LOST, "tap_interface_lost", "times that an interface of the tap was lost")
 
 enum stats_counter {
 #define STATS_COUNTER_ROW(identifier, name, help) STATS_##identifier,

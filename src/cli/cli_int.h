@@ -24,6 +24,7 @@ int cli_run_number_set(struct cli *cli, char **arguments, size_t count);
 int cli_run_number_del(struct cli *cli, char **arguments, size_t count);
 int cli_run_number_import(struct cli *cli, char **arguments, size_t count);
 int cli_run_replica_accept(struct cli *cli, char **arguments, size_t count);
+int cli_run_replay(struct cli *cli, char **arguments, size_t count);
 int cli_run_version(struct cli *cli, char **arguments, size_t count);
 int cli_run_help(struct cli *cli, char **arguments, size_t count);
 
@@ -35,6 +36,7 @@ extern const struct cli_option cli_rules_options[];
 extern const struct cli_option cli_number_options[]; /* of get and del */
 extern const struct cli_option cli_number_set_options[];
 extern const struct cli_option cli_number_import_options[];
+extern const struct cli_option cli_replay_options[];
 extern const struct cli_option cli_help_options[];
 
 /*

@@ -82,6 +82,16 @@ const struct cli_command cli_commands[] = {
      "Shown are the verdict and who decided, the rules that fired with their points, those that\n"
      "came near or cannot be decided, each with the parts of its condition, the smallest changes\n"
      "that would turn the verdict, and every feature. Nothing is counted, no call is placed.\n"},
+    {"replay", "FILE...", 1, FILES_MAX, "judge the calls of a capture as the daemon would have",
+     CTL_READ, cli_replay_options, cli_run_replay,
+     "FILE is a capture (pcap or pcapng, also packed by gzip, xz or zstd; - for standard input).\n"
+     "Its calls are judged on its own clock by the configuration's rules, or by --rules; nothing\n"
+     "is counted, no call is touched. Shown are the calls and a summary by rule, type, trunk and\n"
+     "hour. A call whose source is in no trunk is judged as one of --trunk.\n"
+     "\n"
+     "With --against: what changes, call by call and rule by rule. Status 1: --fail-on has\n"
+     "happened, or a file is damaged (what comes before the damage is judged all the same).\n"
+     "3: Redis cannot be reached. See docs/replay.md.\n"},
     {"rules", "", 0, 0, "list the live rules with hits, cost and budgets", CTL_READ,
      cli_rules_options, cli_run_rules,
      "One row a rule: what it does now (demoted: its budget put it in shadow), its points or\n"

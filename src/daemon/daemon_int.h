@@ -72,6 +72,19 @@ int daemon_worker_post(struct daemon_worker *worker, rt_message_fn *letter,
 void daemon_worker_destroy(struct daemon_worker *worker);
 
 /* ---- service.c --------------------------------------------------------------------------- */
+struct daemon_tap;
+
+/* ---- tap.c --------------------------------------------------------------------------------- */
+/* Opens interfaces and addresses, which takes rights; what fails is logged. */
+int daemon_tap_create(struct daemon_shared *shared, struct daemon_tap **tap) MUST_CHECK;
+int daemon_tap_start(struct daemon_tap *tap) MUST_CHECK;
+struct stats_event_queue *daemon_tap_events(const struct daemon_tap *tap);
+/* Members "tap" and "interfaces". Any thread. */
+void daemon_tap_fill(struct daemon_tap *tap, struct stats_json *json);
+/* Stops the thread. NULL is allowed. */
+void daemon_tap_destroy(struct daemon_tap *tap);
+
+/* ---- service.c --------------------------------------------------------------------------- */
 struct daemon_service {
     const char *config_path;
     struct arena *arena; /* what lives as long as the service */
@@ -79,6 +92,7 @@ struct daemon_service {
     struct screen_ledger *ledger;
     struct daemon_snapshot *snapshot; /* the current one; the control thread's own view */
     struct daemon_worker **workers;
+    struct daemon_tap *tap; /* mode tap, which has no workers; else NULL */
     struct stats_event_queue **queues;
     struct rt_loop *loop;
     struct rt_wheel *wheel;

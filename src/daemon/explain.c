@@ -228,6 +228,11 @@ static int explain_kept(struct daemon_service *service, struct ctl_reply *reply,
 {
     const struct screen_settings *settings = screen_policy_settings(service->snapshot->policy);
     uint64_t now_us = clock_wall_us();
+    if (service->shared.workers == 0) {
+        ctl_reply_result(reply, CTL_STATUS_FAILED,
+                         "in mode tap no call is kept; use `ringfence explain --event`");
+        return 0;
+    }
     struct kept_query *query = calloc(1, sizeof(*query) + call_id.length);
     if (query == NULL)
         return -ENOMEM;

@@ -2,6 +2,7 @@
 #include "daemon/service.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -68,6 +69,11 @@ static int copy_listener(struct arena *arena, const struct proxy_listen_settings
     return tp_address_from_sockaddr(&from->address.socket.any, &listener->address);
 }
 
+static bool is_tap(const struct daemon_settings *settings)
+{
+    return settings->mode == DAEMON_MODE_TAP;
+}
+
 static int bind_group(struct daemon_service *service, const struct daemon_settings *settings)
 {
     struct daemon_shared *shared = &service->shared;
@@ -116,7 +122,7 @@ static int create_shared(struct daemon_service *service, struct stats_registry *
     struct daemon_shared *shared = &service->shared;
     const struct daemon_settings *settings = &service->snapshot->settings;
     shared->registry = registry;
-    shared->workers = worker_count(settings);
+    shared->workers = is_tap(settings) ? 0 : worker_count(settings);
     shared->pin = settings->pin_workers;
     shared->busy_poll_us = settings->busy_poll_us;
     atomic_store(&shared->current, service->snapshot);
@@ -125,12 +131,12 @@ static int create_shared(struct daemon_service *service, struct stats_registry *
     if (error == 0)
         error = random_bytes(shared->table_keys, sizeof(shared->table_keys));
     if (error == 0)
-        error = reclaim_create(shared->workers, &shared->reclaim);
+        error = reclaim_create(shared->workers + 1, &shared->reclaim);
     if (error == 0)
         error = screen_limiter_create(LIMITER_KEYS, &shared->limiter);
     if (error == 0)
         error = create_store(service, settings);
-    if (error == 0)
+    if (error == 0 && !is_tap(settings))
         error = bind_group(service, settings);
     return error;
 }
@@ -138,10 +144,16 @@ static int create_shared(struct daemon_service *service, struct stats_registry *
 static int create_workers(struct daemon_service *service)
 {
     size_t count = service->shared.workers;
-    service->workers = calloc(count, sizeof(struct daemon_worker *));
-    service->queues = calloc(count, sizeof(struct stats_event_queue *));
+    service->workers = calloc(count + 1, sizeof(struct daemon_worker *));
+    service->queues = calloc(count + 1, sizeof(struct stats_event_queue *));
     if (service->workers == NULL || service->queues == NULL)
         return -ENOMEM;
+    if (is_tap(&service->snapshot->settings)) {
+        int error = daemon_tap_create(&service->shared, &service->tap);
+        if (error != 0)
+            return error;
+        service->queues[0] = daemon_tap_events(service->tap);
+    }
     for (size_t i = 0; i < count; i++) {
         int error = daemon_worker_create(&service->shared, i, &service->workers[i]);
         if (error != 0)
@@ -159,16 +171,29 @@ static int open_sockets(struct daemon_service *service)
     service->source.node = arena_text(service->arena, settings->node);
     int error = stats_epoch_create(clock_wall_us(), &service->source.epoch);
     if (error == 0)
-        error = ctl_stats_server_create(service->loop, &settings->stats, &service->source,
-                                        service->queues, service->shared.workers, &service->stats);
+        error = ctl_stats_server_create(
+            service->loop, &settings->stats, &service->source, service->queues,
+            service->shared.workers + (service->tap != NULL ? 1 : 0), &service->stats);
     if (error == 0)
         error = ctl_control_server_create(service->loop, &settings->control, daemon_commands,
                                           daemon_command_count, service, &service->control);
     return error;
 }
 
+/* An interface that comes back has to be opened again. */
+static int keep_raw_access(const struct daemon_settings *settings)
+{
+    int error = rt_process_keep_capabilities(geteuid() == 0 ? settings->user.data : NULL,
+                                             settings->group.data, UINT64_C(1) << CAP_NET_RAW);
+    if (error != 0)
+        log_error("daemon", "cannot give up all rights but CAP_NET_RAW: %s", error_text(error));
+    return error;
+}
+
 static int drop_privileges(const struct daemon_settings *settings)
 {
+    if (is_tap(settings))
+        return keep_raw_access(settings);
     if (geteuid() != 0 || settings->user.length == 0)
         return 0;
     int error = rt_process_drop_privileges(settings->user.data, settings->group.data);
@@ -213,9 +238,12 @@ static void signal_received(void *argument, int signal_number)
     }
 }
 
+/* Who only listens keeps nobody waiting. */
 static bool is_idle(const struct daemon_service *service)
 {
     const struct stats_registry *registry = service->shared.registry;
+    if (service->tap != NULL)
+        return true;
     return stats_gauge_total(registry, STATS_GAUGE_TRANSACTIONS) == 0 &&
            stats_gauge_total(registry, STATS_GAUGE_CALLS_HELD) == 0;
 }
@@ -295,7 +323,8 @@ static void log_start(const struct daemon_service *service)
     log_notice("daemon",
                "ringfenced %s: %zu listen addresses, %zu trunks, %zu workers, %zu rules "
                "(version %s)",
-               RINGFENCE_VERSION, tp_group_listener_count(service->shared.group),
+               RINGFENCE_VERSION,
+               service->shared.group != NULL ? tp_group_listener_count(service->shared.group) : 0,
                proxy_plan_trunk_count(service->snapshot->plan), service->shared.workers,
                rule_set_count(rules), rule_set_version(rules));
 }
@@ -305,6 +334,8 @@ int daemon_service_run(struct daemon_service *service)
     int error = rep_store_start(service->shared.store);
     for (size_t i = 0; i < service->shared.workers && error == 0; i++)
         error = daemon_worker_start(service->workers[i]);
+    if (error == 0 && service->tap != NULL)
+        error = daemon_tap_start(service->tap);
     if (error == 0)
         error = ctl_stats_server_start(service->stats);
     if (error != 0) {
@@ -334,6 +365,7 @@ void daemon_service_destroy(struct daemon_service *service)
     daemon_reload_settle(service);
     for (size_t i = 0; service->workers != NULL && i < shared->workers; i++)
         daemon_worker_destroy(service->workers[i]);
+    daemon_tap_destroy(service->tap);
     daemon_explain_abandon(service);
     if (shared->store != NULL)
         rep_store_stop(shared->store);

@@ -342,7 +342,26 @@ static const struct conf_section log_section = {
     CONF_OBJECT(struct daemon_log_settings),
 };
 
+static const struct conf_choice daemon_mode_choices[] = {
+#define DAEMON_MODE_ROW(identifier, word, help) {word, DAEMON_MODE_##identifier, help},
+    DAEMON_MODE_TABLE(DAEMON_MODE_ROW)
+#undef DAEMON_MODE_ROW
+        {NULL, 0, NULL},
+};
+
 static const struct conf_row daemon_rows[] = {
+    {.key = "mode",
+     .type = CONF_CHOICE,
+     CONF_FIELD(struct daemon_settings, mode),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "inline",
+     .choices = daemon_mode_choices,
+     .help = "How the daemon comes to the calls."},
+    {.key = "tap",
+     .type = CONF_SECTION,
+     CONF_FIELD(struct daemon_settings, tap),
+     .section = &tap_section,
+     .help = "Listening without taking part, when `mode` is tap."},
     {.key = "listen",
      .type = CONF_SECTION_LIST,
      CONF_FIELD(struct daemon_settings, proxy.listeners),
@@ -500,6 +519,19 @@ static int check_daemon(struct conf_load *load, const struct conf_node *node, vo
                                 i + 1);
                 return ERROR_CONFIG;
             }
+    if (settings->mode == DAEMON_MODE_TAP && settings->tap.interfaces.count == 0 &&
+        settings->tap.hep.count == 0) {
+        conf_load_error(load, node != NULL ? conf_node_get(node, "mode") : NULL,
+                        "mode tap without anything to listen to");
+        conf_report_hint(load->report, "tap: {interfaces: [eth1]}");
+        return ERROR_CONFIG;
+    }
+    if (settings->mode == DAEMON_MODE_TAP && settings->reputation.mode == REP_MODE_LOOKUP) {
+        conf_load_error(load, node != NULL ? conf_node_get(node, "mode") : NULL,
+                        "mode tap does not ask Redis for each call");
+        conf_report_hint(load->report, "reputation: {mode: replica}");
+        return ERROR_CONFIG;
+    }
     return 0;
 }
 

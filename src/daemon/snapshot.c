@@ -22,8 +22,15 @@ static int load_settings(const char *path, struct conf_report *report,
     return error;
 }
 
+/* Where configuration and rules come from. */
+struct sources {
+    const char *path;
+    const char *const *rules; /* instead of those that the configuration names; NULL: those */
+    size_t rule_count;
+};
+
 /* The names of the rule files, relative ones beside the configuration. */
-static int rule_paths(const char *path, struct daemon_snapshot *snapshot, const char ***paths)
+static int rule_paths(const char *path, struct daemon_snapshot *snapshot, const char *const **paths)
 {
     const struct conf_text_list *rules = &snapshot->settings.rules;
     const char **list = arena_zalloc(snapshot->arena, (rules->count + 1) * sizeof(*list));
@@ -44,17 +51,22 @@ static int rule_paths(const char *path, struct daemon_snapshot *snapshot, const 
 
 /* sound: the settings are; else the rules are only looked through, so that one run shows all that
  * is wrong. */
-static int load_rules(const char *path, bool sound, const struct daemon_snapshot *previous,
-                      struct stats_registry *registry, struct screen_ledger *ledger,
-                      struct conf_report *report, struct daemon_snapshot *snapshot)
+static int load_rules(const struct sources *sources, bool sound,
+                      const struct daemon_snapshot *previous, struct stats_registry *registry,
+                      struct screen_ledger *ledger, struct conf_report *report,
+                      struct daemon_snapshot *snapshot)
 {
     const struct rule_set *old = previous != NULL ? screen_policy_rules(previous->policy) : NULL;
-    const char **paths = NULL;
+    const char *const *paths = sources->rules;
+    size_t count = sources->rule_count;
     struct rule_set *rules = NULL;
-    int error = rule_paths(path, snapshot, &paths);
+    int error = 0;
+    if (paths == NULL) {
+        error = rule_paths(sources->path, snapshot, &paths);
+        count = snapshot->settings.rules.count;
+    }
     if (error == 0)
-        error = rule_set_reload(&screen_catalogue, paths, snapshot->settings.rules.count, old,
-                                report, &rules);
+        error = rule_set_reload(&screen_catalogue, paths, count, old, report, &rules);
     if (error == 0 && !sound)
         error = ERROR_CONFIG;
     if (error == 0)
@@ -65,9 +77,9 @@ static int load_rules(const char *path, bool sound, const struct daemon_snapshot
     return error;
 }
 
-int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previous,
-                         struct stats_registry *registry, struct screen_ledger *ledger,
-                         struct conf_report *report, struct daemon_snapshot **snapshot)
+static int load(const struct sources *sources, const struct daemon_snapshot *previous,
+                struct stats_registry *registry, struct screen_ledger *ledger,
+                struct conf_report *report, struct daemon_snapshot **snapshot)
 {
     int error = -ENOMEM;
     bool sound = false;
@@ -76,10 +88,10 @@ int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previou
         goto out;
     error = arena_create(ARENA_CHUNK, 0, &created->arena);
     if (error == 0)
-        error = load_settings(path, report, created);
+        error = load_settings(sources->path, report, created);
     sound = error == 0;
     if (sound || error == ERROR_CONFIG)
-        error = load_rules(path, sound, previous, registry, ledger, report, created);
+        error = load_rules(sources, sound, previous, registry, ledger, report, created);
     if (error == 0)
         error = proxy_plan_create(&created->settings.proxy, screen_policy_rules(created->policy),
                                   registry, ledger, report, &created->plan);
@@ -95,6 +107,21 @@ int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previou
 out:
     daemon_snapshot_destroy(created);
     return error;
+}
+
+int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previous,
+                         struct stats_registry *registry, struct screen_ledger *ledger,
+                         struct conf_report *report, struct daemon_snapshot **snapshot)
+{
+    const struct sources sources = {.path = path};
+    return load(&sources, previous, registry, ledger, report, snapshot);
+}
+
+int daemon_snapshot_try(const char *path, const char *const *rules, size_t rule_count,
+                        struct conf_report *report, struct daemon_snapshot **snapshot)
+{
+    const struct sources sources = {path, rules, rule_count};
+    return load(&sources, NULL, NULL, NULL, report, snapshot);
 }
 
 void daemon_snapshot_destroy(struct daemon_snapshot *snapshot)

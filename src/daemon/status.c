@@ -53,8 +53,9 @@ static void fill_turns(const struct daemon_service *service, struct stats_json *
 static void fill_listeners(const struct daemon_service *service, struct stats_json *json)
 {
     const struct tp_group *group = service->shared.group;
+    size_t count = group != NULL ? tp_group_listener_count(group) : 0;
     stats_json_begin_array(json, "listeners");
-    for (size_t i = 0; i < tp_group_listener_count(group); i++) {
+    for (size_t i = 0; i < count; i++) {
         char text[TP_ADDRESS_TEXT];
         const struct tp_listener_settings *listener = tp_group_listener(group, i);
         stats_json_begin_object(json, NULL);
@@ -137,7 +138,10 @@ static void fill_status(void *argument, struct stats_json *json)
     stats_json_text(json, "node", service->source.node);
     stats_json_int(json, "pid", getpid());
     stats_json_uint(json, "uptime_s", (clock_monotonic_us() - service->started_us) / 1000000);
-    stats_json_text(json, "mode", service->drain_until_us != 0 ? "draining" : "inline");
+    stats_json_text(json, "mode",
+                    service->drain_until_us != 0 ? "draining"
+                    : service->tap != NULL       ? "tap"
+                                                 : "inline");
     stats_json_uint(json, "workers", service->shared.workers);
     stats_json_uint(json, "calls", stats_total(registry, STATS_CALLS));
     stats_json_uint(json, "calls_held", stats_gauge_total(registry, STATS_GAUGE_CALLS_HELD));
@@ -156,6 +160,8 @@ static void fill_status(void *argument, struct stats_json *json)
     fill_reputation(service, json);
     fill_trunks(service, json);
     fill_listeners(service, json);
+    if (service->tap != NULL)
+        daemon_tap_fill(service->tap, json);
 }
 
 int daemon_command_status(void *context, const struct ctl_request *request, struct ctl_reply *reply)

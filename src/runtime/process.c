@@ -33,12 +33,19 @@ uint64_t rt_process_raise_descriptors(uint64_t wanted)
     return limit.rlim_cur;
 }
 
-static int drop_capabilities(void)
+/* Only those that are there can be kept. */
+static int limit_capabilities(uint64_t kept)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
-    memset(none, 0, sizeof(none));
-    return syscall(SYS_capset, &header, none) == 0 ? 0 : -errno;
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    memset(data, 0, sizeof(data));
+    if (kept != 0 && syscall(SYS_capget, &header, data) != 0)
+        return -errno;
+    for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        uint32_t left = data[i].permitted & (uint32_t)(kept >> (32 * i));
+        data[i] = (struct __user_cap_data_struct){.effective = left, .permitted = left};
+    }
+    return syscall(SYS_capset, &header, data) == 0 ? 0 : -errno;
 }
 
 static int become(const char *user, uid_t uid, gid_t gid)
@@ -50,7 +57,7 @@ static int become(const char *user, uid_t uid, gid_t gid)
     return uid == 0 || setuid(0) != 0 ? 0 : -EPERM;
 }
 
-int rt_process_drop_privileges(const char *user, const char *group)
+static int become_account(const char *user, const char *group)
 {
     errno = 0;
     const struct passwd *account = getpwnam(user);
@@ -65,16 +72,33 @@ int rt_process_drop_privileges(const char *user, const char *group)
             return errno != 0 ? -errno : -ENOENT;
         gid = entry->gr_gid;
     }
-    int error = 0;
     if (geteuid() == 0)
-        error = become(user, uid, gid);
-    else if (getuid() != uid || geteuid() != uid || getegid() != gid)
-        error = -EPERM; /* a service manager that sets the user has to set this one */
+        return become(user, uid, gid);
+    /* A service manager that sets the user has to set this one. */
+    return getuid() != uid || geteuid() != uid || getegid() != gid ? -EPERM : 0;
+}
+
+int rt_process_drop_privileges(const char *user, const char *group)
+{
+    int error = become_account(user, group);
     if (error != 0)
         return error;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return -errno;
-    return drop_capabilities();
+    return limit_capabilities(0);
+}
+
+int rt_process_keep_capabilities(const char *user, const char *group, uint64_t kept)
+{
+    /* Another user would lose them all. */
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+        return -errno;
+    int error = user != NULL && user[0] != '\0' ? become_account(user, group) : 0;
+    if (error != 0)
+        return error;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return -errno;
+    return limit_capabilities(kept);
 }
 
 void rt_process_notify(const char *state)
