@@ -96,7 +96,8 @@ enum conf_shape {
     CONF_SHAPE_SCALAR_OR_LIST,
     CONF_SHAPE_VALUES,
     CONF_SHAPE_SECTIONS,
-    CONF_SHAPE_SCALAR_OR_SECTION
+    CONF_SHAPE_SCALAR_OR_SECTION,
+    CONF_SHAPE_SCALARS_OR_SECTIONS /* one of these, or a list of them */
 };
 
 /* A type that a folder adds. */
