@@ -89,7 +89,7 @@ struct conf_load {
     bool failed;                    /* private: an error was reported */
 };
 
-/* What a format's values look like. Values are scalars by name, sections are of row.section. */
+/* Of a format's values. Values are scalars by name, sections are of row.section. */
 enum conf_shape {
     CONF_SHAPE_SCALAR,
     CONF_SHAPE_LIST,

@@ -167,10 +167,10 @@ static int build_target(struct builder *b, const struct proxy_target_settings *f
                         struct proxy_trunk *trunk, struct proxy_target *target)
 {
     struct tp_address address;
-    bool secure = from->name.secure || from->name.protocol > TP_PROTOCOL_UDP;
+    bool unsupported = from->name.secure || from->name.protocol > TP_PROTOCOL_UDP;
     target->priority = from->priority;
     target->weight = from->weight;
-    if (secure) {
+    if (unsupported) {
         complain(b,
                  "trunk \"%.*s\": target \"%.*s\" asks for a transport that is not built in; "
                  "udp is",

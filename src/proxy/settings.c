@@ -178,7 +178,8 @@ static const struct conf_row target_rows[] = {
      .max = 320,
      .help = "An address, a host name, or a sip: URI with at most a port and a transport. A name "
              "without port is resolved by NAPTR, SRV and A or AAAA (RFC 3263), with a port by A or "
-             "AAAA; what DNS changes takes effect without a reload."},
+             "AAAA; what DNS changes takes effect without "
+             "a reload. `sources` must cover its addresses all the same."},
     {.key = "priority",
      .type = CONF_INTEGER,
      CONF_FIELD(struct proxy_target_settings, priority),
@@ -224,8 +225,9 @@ static int parse_target(struct conf_load *load, const struct conf_node *node,
     if (node->kind != CONF_NODE_SCALAR)
         return conf_section_load(load->document, node, &target_section, load->arena, load->report,
                                  target);
-    *target = (struct proxy_target_settings){.target = node->text, .weight = 1};
-    return check_target(load, node, target);
+    *target =
+        (struct proxy_target_settings){.target = arena_copy(load->arena, node->text), .weight = 1};
+    return target->target.data != NULL ? check_target(load, node, target) : -ENOMEM;
 }
 
 /* All are read, so that every bad one is reported. */

@@ -249,8 +249,8 @@ static uint32_t negative_ttl(struct reader *reader, unsigned count)
     return NEGATIVE_TTL_S;
 }
 
-int dns_answer_parse(const uint8_t *bytes, size_t length, const char *name, enum dns_type type,
-                     struct dns_answer *answer)
+int tp_dns_answer_parse(const uint8_t *bytes, size_t length, const char *name, enum dns_type type,
+                        struct dns_answer *answer)
 {
     struct reader reader = {bytes, length, 2, length < HEADER_BYTES};
     char owner[TP_DNS_NAME_BYTES];
@@ -294,7 +294,7 @@ int dns_answer_parse(const uint8_t *bytes, size_t length, const char *name, enum
     return 0;
 }
 
-const char *dns_type_text(enum dns_type type)
+const char *tp_dns_type_text(enum dns_type type)
 {
     switch (type) {
     case DNS_A:

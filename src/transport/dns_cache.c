@@ -36,8 +36,8 @@ struct dns_cache {
     struct random_state random;
 };
 
-int dns_cache_create(const struct tp_resolver_settings *settings, dns_ask_fn *ask, void *argument,
-                     struct dns_cache **cache)
+int tp_dns_cache_create(const struct tp_resolver_settings *settings, dns_ask_fn *ask,
+                        void *argument, struct dns_cache **cache)
 {
     struct dns_cache *made = calloc(1, sizeof(*made));
     if (made == NULL)
@@ -104,8 +104,8 @@ static void ask_if_due(struct dns_cache *cache, struct dns_entry *entry, uint64_
     cache->ask(cache->argument, entry->name, entry->type);
 }
 
-enum dns_state dns_cache_look(struct dns_cache *cache, const char *name, enum dns_type type,
-                              uint64_t now_us, struct dns_look *look)
+enum dns_state tp_dns_cache_look(struct dns_cache *cache, const char *name, enum dns_type type,
+                                 uint64_t now_us, struct dns_look *look)
 {
     struct dns_entry *entry = find(cache, name, type);
     *look = (struct dns_look){.expires_us = UINT64_MAX, .again_us = UINT64_MAX};
@@ -149,8 +149,8 @@ static uint64_t lifetime(const struct dns_cache *cache, const struct dns_answer 
     return ttl_us > most_us ? most_us : ttl_us;
 }
 
-void dns_cache_store(struct dns_cache *cache, const char *name, enum dns_type type,
-                     const struct dns_answer *answer, uint64_t now_us)
+void tp_dns_cache_store(struct dns_cache *cache, const char *name, enum dns_type type,
+                        const struct dns_answer *answer, uint64_t now_us)
 {
     struct dns_entry *entry = find(cache, name, type);
     if (entry == NULL)
@@ -160,7 +160,7 @@ void dns_cache_store(struct dns_cache *cache, const char *name, enum dns_type ty
         offsetof(struct dns_answer, records) + answer->count * sizeof(answer->records[0]);
     struct dns_answer *copy = malloc(bytes);
     if (copy == NULL) {
-        dns_cache_fail(cache, name, type, -ENOMEM, now_us);
+        tp_dns_cache_fail(cache, name, type, -ENOMEM, now_us);
         return;
     }
     memcpy(copy, answer, bytes);
@@ -177,8 +177,8 @@ void dns_cache_store(struct dns_cache *cache, const char *name, enum dns_type ty
     entry->refresh_us = entry->expires_us - early_us;
 }
 
-void dns_cache_fail(struct dns_cache *cache, const char *name, enum dns_type type, int failure,
-                    uint64_t now_us)
+void tp_dns_cache_fail(struct dns_cache *cache, const char *name, enum dns_type type, int failure,
+                       uint64_t now_us)
 {
     struct dns_entry *entry = find(cache, name, type);
     if (entry == NULL)
@@ -190,12 +190,12 @@ void dns_cache_fail(struct dns_cache *cache, const char *name, enum dns_type typ
     entry->retry_us = now_us + (wait_us < RETRY_LAST_US ? wait_us : RETRY_LAST_US);
 }
 
-uint64_t dns_cache_bit(const struct dns_cache *cache, const char *name, enum dns_type type)
+uint64_t tp_dns_cache_bit(const struct dns_cache *cache, const char *name, enum dns_type type)
 {
     return UINT64_C(1) << (hash_of(cache, name, type) % 64);
 }
 
-size_t dns_cache_count(const struct dns_cache *cache)
+size_t tp_dns_cache_count(const struct dns_cache *cache)
 {
     return hash_table_count(cache->table);
 }
@@ -223,7 +223,7 @@ static void forget(struct dns_entry *entry)
     free(entry);
 }
 
-void dns_cache_sweep(struct dns_cache *cache, uint64_t since_us)
+void tp_dns_cache_sweep(struct dns_cache *cache, uint64_t since_us)
 {
     struct sweep sweep = {.since_us = since_us};
     do {
@@ -243,7 +243,7 @@ static void forget_any(void *object, void *argument)
     forget(object);
 }
 
-void dns_cache_destroy(struct dns_cache *cache)
+void tp_dns_cache_destroy(struct dns_cache *cache)
 {
     if (cache == NULL)
         return;

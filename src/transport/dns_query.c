@@ -127,9 +127,9 @@ static int set_servers(struct dns_client *client, const struct tp_resolver_setti
     return status == ARES_SUCCESS ? 0 : status == ARES_ENOMEM ? -ENOMEM : ERROR_UNAVAILABLE;
 }
 
-int dns_client_create(struct rt_loop *loop, struct rt_wheel *wheel,
-                      const struct tp_resolver_settings *settings, dns_answered_fn *answered,
-                      void *argument, struct dns_client **client)
+int tp_dns_client_create(struct rt_loop *loop, struct rt_wheel *wheel,
+                         const struct tp_resolver_settings *settings, dns_answered_fn *answered,
+                         void *argument, struct dns_client **client)
 {
     struct dns_client *made = calloc(1, sizeof(*made));
     if (made == NULL)
@@ -158,7 +158,7 @@ int dns_client_create(struct rt_loop *loop, struct rt_wheel *wheel,
     }
     int error = set_servers(made, settings);
     if (error != 0) {
-        dns_client_destroy(made);
+        tp_dns_client_destroy(made);
         return error;
     }
     *client = made;
@@ -202,7 +202,7 @@ static void answered(void *argument, int status, int timeouts, unsigned char *by
     free(query);
 }
 
-void dns_client_ask(struct dns_client *client, const char *name, enum dns_type type)
+void tp_dns_client_ask(struct dns_client *client, const char *name, enum dns_type type)
 {
     struct dns_query *query = calloc(1, sizeof(*query));
     if (query == NULL) {
@@ -216,7 +216,7 @@ void dns_client_ask(struct dns_client *client, const char *name, enum dns_type t
     set_timer(client);
 }
 
-void dns_client_destroy(struct dns_client *client)
+void tp_dns_client_destroy(struct dns_client *client)
 {
     if (client == NULL)
         return;

@@ -38,12 +38,12 @@ static enum dns_state look(struct walk *walk, const char *name, enum dns_type ty
     enum dns_state state = DNS_FAILED;
     const char *at = name;
     for (unsigned i = 0; i <= DNS_ALIAS_LIMIT; i++) {
-        state = dns_cache_look(walk->cache, at, type, walk->now_us, &found);
-        walk->result->looked_at |= dns_cache_bit(walk->cache, at, type);
+        state = tp_dns_cache_look(walk->cache, at, type, walk->now_us, &found);
+        walk->result->looked_at |= tp_dns_cache_bit(walk->cache, at, type);
         if (found.again_us < walk->result->again_us)
             walk->result->again_us = found.again_us;
         if (found.failure != 0)
-            complain(walk, "%s %.100s: %s", dns_type_text(type), at, error_text(found.failure));
+            complain(walk, "%s %.100s: %s", tp_dns_type_text(type), at, error_text(found.failure));
         if (state == DNS_WAITING)
             walk->result->waiting = true;
         if (state == DNS_WAITING || state == DNS_FAILED)
@@ -58,7 +58,7 @@ static enum dns_state look(struct walk *walk, const char *name, enum dns_type ty
         state = DNS_FAILED;
     }
     if (state == DNS_FAILED) {
-        complain(walk, "%s %.100s: too many aliases", dns_type_text(type), name);
+        complain(walk, "%s %.100s: too many aliases", tp_dns_type_text(type), name);
         walk->failed = true;
     }
     return state;
@@ -247,8 +247,8 @@ static void add_by_name(struct walk *walk, const struct tp_name *name, const cha
         add_plain_host(walk, host, tp_protocol_rows[protocol].port, (uint8_t)protocol);
 }
 
-void dns_walk(struct dns_cache *cache, const struct tp_name *name, unsigned protocols,
-              uint64_t now_us, struct dns_result *result)
+void tp_dns_walk(struct dns_cache *cache, const struct tp_name *name, unsigned protocols,
+                 uint64_t now_us, struct dns_result *result)
 {
     char host[TP_DNS_NAME_BYTES];
     struct buffer text = buffer_over(host, sizeof(host) - 1);

@@ -46,7 +46,7 @@ struct tp_resolver {
     struct rt_timer timer;
     struct dns_cache *cache;
     struct dns_client *client;
-    uint64_t changed; /* dns_cache_bit() of what came in since the last look */
+    uint64_t changed; /* tp_dns_cache_bit() of what came in since the last look */
     uint64_t swept_us;
 };
 
@@ -239,8 +239,7 @@ static void log_targets(const struct tp_destination *destination, const struct t
         log_warning("dns", "%s resolves to nothing, calls to it get 503: %s", destination->text,
                     log_slice(problem, sizeof(problem), slice_of_text(targets->problem)));
     else
-        log_notice("dns", "%s resolves to %zu targets:%.*s", destination->text, targets->count,
-                   SLICE_ARGS(buffer_slice(&text)));
+        log_notice("dns", "%s resolves to%.*s", destination->text, SLICE_ARGS(buffer_slice(&text)));
 }
 
 static void log_change(const struct tp_destination *destination, const struct tp_targets *old,
@@ -298,7 +297,7 @@ static void resolve(struct tp_resolver *resolver, struct tp_destination *destina
 {
     struct dns_result result;
     const struct tp_targets *old = tp_destination_targets(destination);
-    dns_walk(resolver->cache, &destination->name, resolver->settings.protocols, now_us, &result);
+    tp_dns_walk(resolver->cache, &destination->name, resolver->settings.protocols, now_us, &result);
     destination->looked_at = result.looked_at;
     destination->again_us = result.again_us;
     if (result.again_us < now_us + LOOK_LEAST_US)
@@ -322,7 +321,7 @@ static void sweep(struct tp_resolver *resolver, uint64_t now_us)
             destroy_destination(destination);
     }
     if (now_us > UNUSED_US)
-        dns_cache_sweep(resolver->cache, now_us - UNUSED_US);
+        tp_dns_cache_sweep(resolver->cache, now_us - UNUSED_US);
     resolver->swept_us = now_us;
 }
 
@@ -367,7 +366,7 @@ static void ask(void *argument, const char *name, enum dns_type type)
 {
     struct tp_resolver *resolver = argument;
     stats_count(resolver->stats, STATS_DNS_QUERIES);
-    dns_client_ask(resolver->client, name, type);
+    tp_dns_client_ask(resolver->client, name, type);
 }
 
 static void answered(void *argument, const char *name, enum dns_type type, int failure,
@@ -377,16 +376,16 @@ static void answered(void *argument, const char *name, enum dns_type type, int f
     struct dns_answer answer;
     uint64_t now_us = rt_loop_now(resolver->loop);
     if (failure == 0)
-        failure = dns_answer_parse(bytes, length, name, type, &answer);
+        failure = tp_dns_answer_parse(bytes, length, name, type, &answer);
     if (failure == 0) {
-        dns_cache_store(resolver->cache, name, type, &answer, now_us);
+        tp_dns_cache_store(resolver->cache, name, type, &answer, now_us);
     } else {
-        dns_cache_fail(resolver->cache, name, type, failure, now_us);
+        tp_dns_cache_fail(resolver->cache, name, type, failure, now_us);
         stats_count(resolver->stats, STATS_DNS_FAILED);
-        log_debug("dns", "%s %s: %s", dns_type_text(type), name, error_text(failure));
+        log_debug("dns", "%s %s: %s", tp_dns_type_text(type), name, error_text(failure));
     }
     /* Answers come in flocks: one look for all that are there. */
-    resolver->changed |= dns_cache_bit(resolver->cache, name, type);
+    resolver->changed |= tp_dns_cache_bit(resolver->cache, name, type);
     rt_timer_set(resolver->wheel, &resolver->timer, now_us, 1000);
 }
 
@@ -425,10 +424,10 @@ int tp_resolver_start(struct tp_resolver *resolver, const struct tp_resolver_set
     if (error == 0)
         error = stats_shard_create(registry, &resolver->stats);
     if (error == 0)
-        error = dns_cache_create(settings, ask, resolver, &resolver->cache);
+        error = tp_dns_cache_create(settings, ask, resolver, &resolver->cache);
     if (error == 0)
-        error = dns_client_create(resolver->loop, resolver->wheel, settings, answered, resolver,
-                                  &resolver->client);
+        error = tp_dns_client_create(resolver->loop, resolver->wheel, settings, answered, resolver,
+                                     &resolver->client);
     pthread_mutex_lock(&resolver->lock);
     resolver->mailbox = mailbox;
     pthread_mutex_unlock(&resolver->lock);
@@ -479,8 +478,8 @@ void tp_resolver_stop(struct tp_resolver *resolver)
     struct rt_mailbox *mailbox = resolver->mailbox;
     resolver->mailbox = NULL;
     pthread_mutex_unlock(&resolver->lock);
-    dns_client_destroy(resolver->client);
-    dns_cache_destroy(resolver->cache);
+    tp_dns_client_destroy(resolver->client);
+    tp_dns_cache_destroy(resolver->cache);
     rt_mailbox_destroy(mailbox);
     rt_wheel_destroy(resolver->wheel);
     rt_loop_destroy(resolver->loop);

@@ -47,14 +47,15 @@ struct dns_answer {
 
 /* name: lower case, as it was asked. 0; ERROR_MALFORMED; ERROR_UNAVAILABLE when the server says
  * that it failed. */
-int dns_answer_parse(const uint8_t *bytes, size_t length, const char *name, enum dns_type type,
-                     struct dns_answer *answer) MUST_CHECK;
-const char *dns_type_text(enum dns_type type);
+int tp_dns_answer_parse(const uint8_t *bytes, size_t length, const char *name, enum dns_type type,
+                        struct dns_answer *answer) MUST_CHECK;
+const char *tp_dns_type_text(enum dns_type type);
 
 /* ---- dns_cache.c --------------------------------------------------------------------------- */
 struct dns_cache;
 
-/* Asks; the answer goes to dns_cache_store() or dns_cache_fail(). A failure may come at once. */
+/* Asks; the answer goes to tp_dns_cache_store() or tp_dns_cache_fail(). A failure may come at once.
+ */
 typedef void dns_ask_fn(void *argument, const char *name, enum dns_type type);
 
 enum dns_state { DNS_KNOWN, DNS_ABSENT, DNS_WAITING, DNS_FAILED };
@@ -67,21 +68,21 @@ struct dns_look {
     int failure; /* why DNS failed last, 0: it did not */
 };
 
-int dns_cache_create(const struct tp_resolver_settings *settings, dns_ask_fn *ask, void *argument,
-                     struct dns_cache **cache) MUST_CHECK;
-enum dns_state dns_cache_look(struct dns_cache *cache, const char *name, enum dns_type type,
-                              uint64_t now_us, struct dns_look *look);
-void dns_cache_store(struct dns_cache *cache, const char *name, enum dns_type type,
-                     const struct dns_answer *answer, uint64_t now_us);
-void dns_cache_fail(struct dns_cache *cache, const char *name, enum dns_type type, int failure,
-                    uint64_t now_us);
+int tp_dns_cache_create(const struct tp_resolver_settings *settings, dns_ask_fn *ask,
+                        void *argument, struct dns_cache **cache) MUST_CHECK;
+enum dns_state tp_dns_cache_look(struct dns_cache *cache, const char *name, enum dns_type type,
+                                 uint64_t now_us, struct dns_look *look);
+void tp_dns_cache_store(struct dns_cache *cache, const char *name, enum dns_type type,
+                        const struct dns_answer *answer, uint64_t now_us);
+void tp_dns_cache_fail(struct dns_cache *cache, const char *name, enum dns_type type, int failure,
+                       uint64_t now_us);
 /* One bit of 64 by name and type: what a walk has looked at is a mask of these, so that an answer
  * makes only those walk again that (very likely) want it. */
-uint64_t dns_cache_bit(const struct dns_cache *cache, const char *name, enum dns_type type);
+uint64_t tp_dns_cache_bit(const struct dns_cache *cache, const char *name, enum dns_type type);
 /* Forgets what nobody has looked at since then. */
-void dns_cache_sweep(struct dns_cache *cache, uint64_t since_us);
-size_t dns_cache_count(const struct dns_cache *cache);
-void dns_cache_destroy(struct dns_cache *cache);
+void tp_dns_cache_sweep(struct dns_cache *cache, uint64_t since_us);
+size_t tp_dns_cache_count(const struct dns_cache *cache);
+void tp_dns_cache_destroy(struct dns_cache *cache);
 
 /* ---- dns_walk.c ---------------------------------------------------------------------------- */
 struct dns_result {
@@ -89,15 +90,15 @@ struct dns_result {
     struct tp_target targets[TP_TARGET_LIMIT];
     uint64_t expires_us;
     uint64_t again_us;
-    uint64_t looked_at; /* dns_cache_bit() of all that it depends on */
+    uint64_t looked_at; /* tp_dns_cache_bit() of all that it depends on */
     bool waiting;       /* an answer is under way that may add something */
     bool stale;
     char problem[TP_PROBLEM_BYTES];
 };
 
 /* RFC 3263 sections 4.1 and 4.2, over what the cache holds (which asks for what it lacks). */
-void dns_walk(struct dns_cache *cache, const struct tp_name *name, unsigned protocols,
-              uint64_t now_us, struct dns_result *result);
+void tp_dns_walk(struct dns_cache *cache, const struct tp_name *name, unsigned protocols,
+                 uint64_t now_us, struct dns_result *result);
 
 /* ---- dns_query.c --------------------------------------------------------------------------- */
 struct dns_client;
@@ -106,10 +107,10 @@ struct dns_client;
 typedef void dns_answered_fn(void *argument, const char *name, enum dns_type type, int failure,
                              const uint8_t *bytes, size_t length);
 
-int dns_client_create(struct rt_loop *loop, struct rt_wheel *wheel,
-                      const struct tp_resolver_settings *settings, dns_answered_fn *answered,
-                      void *argument, struct dns_client **client) MUST_CHECK;
-void dns_client_ask(struct dns_client *client, const char *name, enum dns_type type);
-void dns_client_destroy(struct dns_client *client);
+int tp_dns_client_create(struct rt_loop *loop, struct rt_wheel *wheel,
+                         const struct tp_resolver_settings *settings, dns_answered_fn *answered,
+                         void *argument, struct dns_client **client) MUST_CHECK;
+void tp_dns_client_ask(struct dns_client *client, const char *name, enum dns_type type);
+void tp_dns_client_destroy(struct dns_client *client);
 
 #endif

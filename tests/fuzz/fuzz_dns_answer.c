@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct dns_answer answer;
     if (size == 0)
         return 0;
-    if (dns_answer_parse(data + 1, size - 1, "example.net", types[data[0] % 4], &answer) != 0)
+    if (tp_dns_answer_parse(data + 1, size - 1, "example.net", types[data[0] % 4], &answer) != 0)
         return 0;
     if (answer.count > DNS_RECORD_LIMIT || (answer.absent && answer.count > 0))
         abort();

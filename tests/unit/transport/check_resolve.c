@@ -165,19 +165,19 @@ static void open_bench(struct bench *bench)
     };
     memset(bench, 0, sizeof(*bench));
     bench->now_us = 1000 * SECOND;
-    ck_assert_int_eq(dns_cache_create(&settings, note_question, bench, &bench->cache), 0);
+    ck_assert_int_eq(tp_dns_cache_create(&settings, note_question, bench, &bench->cache), 0);
 }
 
 static void close_bench(struct bench *bench)
 {
-    dns_cache_destroy(bench->cache);
+    tp_dns_cache_destroy(bench->cache);
 }
 
 static const struct dns_result *walk(struct bench *bench, const char *text, unsigned protocols)
 {
     struct tp_name name;
     ck_assert_int_eq(tp_name_parse(slice_of_text(text), &name), 0);
-    dns_walk(bench->cache, &name, protocols, bench->now_us, &bench->result);
+    tp_dns_walk(bench->cache, &name, protocols, bench->now_us, &bench->result);
     return &bench->result;
 }
 
@@ -193,11 +193,11 @@ static int receive(struct bench *bench, const char *name, enum dns_type type,
                    const struct message *message)
 {
     struct dns_answer answer;
-    int error = dns_answer_parse(message->bytes, message->length, name, type, &answer);
+    int error = tp_dns_answer_parse(message->bytes, message->length, name, type, &answer);
     if (error == 0)
-        dns_cache_store(bench->cache, name, type, &answer, bench->now_us);
+        tp_dns_cache_store(bench->cache, name, type, &answer, bench->now_us);
     else
-        dns_cache_fail(bench->cache, name, type, error, bench->now_us);
+        tp_dns_cache_fail(bench->cache, name, type, error, bench->now_us);
     return error;
 }
 
@@ -308,10 +308,10 @@ START_TEST(a_failing_srv_question_never_falls_back_to_the_host)
     struct bench bench;
     open_bench(&bench);
     walk(&bench, "example.net", UDP);
-    dns_cache_fail(bench.cache, "example.net", DNS_NAPTR, -ETIMEDOUT, bench.now_us);
+    tp_dns_cache_fail(bench.cache, "example.net", DNS_NAPTR, -ETIMEDOUT, bench.now_us);
     walk(&bench, "example.net", UDP);
     ck_assert(was_asked(&bench, "_sip._udp.example.net", DNS_SRV));
-    dns_cache_fail(bench.cache, "_sip._udp.example.net", DNS_SRV, -ETIMEDOUT, bench.now_us);
+    tp_dns_cache_fail(bench.cache, "_sip._udp.example.net", DNS_SRV, -ETIMEDOUT, bench.now_us);
     const struct dns_result *result = walk(&bench, "example.net", UDP);
     ck_assert(!result->waiting);
     ck_assert_uint_eq(result->count, 0);
@@ -388,7 +388,7 @@ START_TEST(stale_records_serve_while_dns_fails_and_no_longer)
     host(&bench, "example.net", "192.0.2.1");
     bench.now_us += 61 * SECOND;
     walk(&bench, "example.net:5060", UDP);
-    dns_cache_fail(bench.cache, "example.net", DNS_A, -ETIMEDOUT, bench.now_us);
+    tp_dns_cache_fail(bench.cache, "example.net", DNS_A, -ETIMEDOUT, bench.now_us);
     const struct dns_result *result = walk(&bench, "example.net:5060", UDP);
     ck_assert(result->stale);
     ck_assert_uint_eq(result->count, 1);
@@ -400,8 +400,8 @@ START_TEST(stale_records_serve_while_dns_fails_and_no_longer)
     shows(result, 0, "192.0.2.2:5060");
     bench.now_us += 661 * SECOND;
     walk(&bench, "example.net:5060", UDP);
-    dns_cache_fail(bench.cache, "example.net", DNS_A, -ETIMEDOUT, bench.now_us);
-    dns_cache_fail(bench.cache, "example.net", DNS_AAAA, -ETIMEDOUT, bench.now_us);
+    tp_dns_cache_fail(bench.cache, "example.net", DNS_A, -ETIMEDOUT, bench.now_us);
+    tp_dns_cache_fail(bench.cache, "example.net", DNS_AAAA, -ETIMEDOUT, bench.now_us);
     ck_assert_uint_eq(walk(&bench, "example.net:5060", UDP)->count, 0);
     close_bench(&bench);
 }
@@ -432,11 +432,11 @@ START_TEST(failures_are_asked_again_ever_more_slowly)
     open_bench(&bench);
     for (size_t i = 0; i < 7; i++) {
         struct dns_look look;
-        dns_cache_look(bench.cache, "example.net", DNS_A, bench.now_us, &look);
+        tp_dns_cache_look(bench.cache, "example.net", DNS_A, bench.now_us, &look);
         ck_assert_uint_eq(bench.asked, i + 1);
-        dns_cache_fail(bench.cache, "example.net", DNS_A, ERROR_UNAVAILABLE, bench.now_us);
-        ck_assert_int_eq(
-            dns_cache_look(bench.cache, "example.net", DNS_A, bench.now_us, &look), DNS_FAILED);
+        tp_dns_cache_fail(bench.cache, "example.net", DNS_A, ERROR_UNAVAILABLE, bench.now_us);
+        ck_assert_int_eq(tp_dns_cache_look(bench.cache, "example.net", DNS_A, bench.now_us, &look),
+                         DNS_FAILED);
         waits[i] = look.again_us - bench.now_us;
         bench.now_us = look.again_us;
     }
@@ -457,11 +457,11 @@ START_TEST(ttl_has_bounds)
     } rows[] = {{0, 5}, {1, 5}, {60, 60}, {7200, 3600}, {0x80000000U, 5}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         open_bench(&bench);
-        dns_cache_look(bench.cache, "example.net", DNS_A, bench.now_us, &look);
+        tp_dns_cache_look(bench.cache, "example.net", DNS_A, bench.now_us, &look);
         struct message message = answer_to("example.net", DNS_A, 0);
         add_a(&message, "example.net", rows[i].ttl, "192.0.2.1");
         ck_assert_int_eq(receive(&bench, "example.net", DNS_A, &message), 0);
-        dns_cache_look(bench.cache, "example.net", DNS_A, bench.now_us, &look);
+        tp_dns_cache_look(bench.cache, "example.net", DNS_A, bench.now_us, &look);
         ck_assert_uint_eq(look.expires_us - bench.now_us, rows[i].kept_s * SECOND);
         close_bench(&bench);
     }
@@ -476,12 +476,12 @@ START_TEST(records_that_nobody_wants_are_forgotten)
     for (unsigned i = 0; i < 200; i++) {
         char name[32];
         snprintf(name, sizeof(name), "host%u.example.net", i);
-        dns_cache_look(bench.cache, name, DNS_A, bench.now_us, &look);
+        tp_dns_cache_look(bench.cache, name, DNS_A, bench.now_us, &look);
         if (i % 2 == 0)
             none(&bench, name, DNS_A);
     }
-    dns_cache_sweep(bench.cache, bench.now_us + 1);
-    ck_assert_uint_eq(dns_cache_count(bench.cache), 100); /* those that were asked for stay */
+    tp_dns_cache_sweep(bench.cache, bench.now_us + 1);
+    ck_assert_uint_eq(tp_dns_cache_count(bench.cache), 100); /* those that were asked for stay */
     close_bench(&bench);
 }
 END_TEST
@@ -537,11 +537,11 @@ START_TEST(cut_answers_are_malformed_and_never_read_past)
     struct dns_answer answer;
     add_naptr(&message, "example.net", 20, "SIP+D2U", "_sip._udp.example.net");
     ck_assert_int_eq(
-        dns_answer_parse(message.bytes, message.length, "example.net", DNS_NAPTR, &answer), 0);
+        tp_dns_answer_parse(message.bytes, message.length, "example.net", DNS_NAPTR, &answer), 0);
     for (size_t length = 0; length < message.length; length++) {
         uint8_t *copy = malloc(length + 1);
         memcpy(copy, message.bytes, length);
-        ck_assert_int_ne(dns_answer_parse(copy, length, "example.net", DNS_NAPTR, &answer), 0);
+        ck_assert_int_ne(tp_dns_answer_parse(copy, length, "example.net", DNS_NAPTR, &answer), 0);
         free(copy);
     }
 }
@@ -558,7 +558,7 @@ START_TEST(compression_loops_are_malformed)
     put_u32(&message, 60);
     put_u16(&message, 0);
     ck_assert_int_eq(
-        dns_answer_parse(message.bytes, message.length, "example.net", DNS_A, &answer),
+        tp_dns_answer_parse(message.bytes, message.length, "example.net", DNS_A, &answer),
         ERROR_MALFORMED);
 }
 END_TEST
@@ -570,7 +570,7 @@ START_TEST(records_of_other_names_and_types_are_left_out)
     add_a(&message, "evil.example.org", 60, "192.0.2.66");
     add_a(&message, "example.net", 60, "2001:db8::1");
     ck_assert_int_eq(
-        dns_answer_parse(message.bytes, message.length, "example.net", DNS_A, &answer), 0);
+        tp_dns_answer_parse(message.bytes, message.length, "example.net", DNS_A, &answer), 0);
     ck_assert(answer.absent);
     ck_assert_uint_eq(answer.count, 0);
 }
@@ -583,7 +583,7 @@ START_TEST(more_records_than_are_kept)
     for (unsigned i = 0; i < 60; i++)
         add_a(&message, "example.net", 60, "192.0.2.1");
     ck_assert_int_eq(
-        dns_answer_parse(message.bytes, message.length, "example.net", DNS_A, &answer), 0);
+        tp_dns_answer_parse(message.bytes, message.length, "example.net", DNS_A, &answer), 0);
     ck_assert_uint_eq(answer.count, DNS_RECORD_LIMIT);
 }
 END_TEST
@@ -594,7 +594,7 @@ START_TEST(servers_that_fail_are_told_from_names_that_do_not_exist)
     for (unsigned rcode = 1; rcode < 16; rcode++) {
         struct message message = answer_to("example.net", DNS_A, rcode);
         int error =
-            dns_answer_parse(message.bytes, message.length, "example.net", DNS_A, &answer);
+            tp_dns_answer_parse(message.bytes, message.length, "example.net", DNS_A, &answer);
         ck_assert_int_eq(error, rcode == 3 ? 0 : ERROR_UNAVAILABLE);
     }
 }
@@ -612,7 +612,7 @@ START_TEST(negative_answers_last_as_the_soa_says)
     put_u32(&message, 17);
     end_record(&message, begun);
     ck_assert_int_eq(
-        dns_answer_parse(message.bytes, message.length, "example.net", DNS_A, &answer), 0);
+        tp_dns_answer_parse(message.bytes, message.length, "example.net", DNS_A, &answer), 0);
     ck_assert(answer.absent);
     ck_assert_uint_eq(answer.ttl_s, 17);
 }
