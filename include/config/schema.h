@@ -152,8 +152,7 @@ struct conf_section {
     size_t row_count;
     size_t object_size;
 
-    /* Called once all rows are read without error, for what no single row can say. May be NULL.
-     * node is NULL when the whole section was left out. */
+    /* May be NULL. Once all rows are read, for what none says alone. node: NULL when left out. */
     int (*check)(struct conf_load *load, const struct conf_node *node, void *object);
 };
 
