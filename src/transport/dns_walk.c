@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,16 +18,12 @@ struct walk {
     struct dns_result *result;
 };
 
-__attribute__((format(printf, 2, 3))) static void complain(struct walk *walk, const char *format,
-                                                           ...)
-{
-    va_list arguments;
-    if (walk->result->problem[0] != '\0')
-        return; /* the first says most */
-    va_start(arguments, format);
-    vsnprintf(walk->result->problem, sizeof(walk->result->problem), format, arguments);
-    va_end(arguments);
-}
+/* The first problem says most. */
+#define complain(walk, ...)                                                                  \
+    do {                                                                                     \
+        if ((walk)->result->problem[0] == '\0')                                              \
+            snprintf((walk)->result->problem, sizeof((walk)->result->problem), __VA_ARGS__); \
+    } while (0)
 
 /* Follows aliases that the server did not follow itself. */
 static enum dns_state look(struct walk *walk, const char *name, enum dns_type type,
@@ -150,7 +145,7 @@ static bool add_service(struct walk *walk, const char *name, uint8_t protocol)
     size_t before = walk->result->count;
     for (size_t i = 0; i < answer->count; i++)
         sorted[i] = &answer->records[i];
-    qsort(sorted, answer->count, sizeof(sorted[0]), by_priority);
+    qsort(sorted, answer->count, sizeof(const struct dns_record *), by_priority);
     for (size_t first = 0, past; first < answer->count; first = past) {
         for (past = first; past < answer->count && sorted[past]->order == sorted[first]->order;)
             past++;
@@ -204,7 +199,7 @@ static bool add_by_naptr(struct walk *walk, const char *host)
         if (record->protocol >= 0 && (walk->protocols & TP_PROTOCOL_BIT(record->protocol)) != 0)
             sorted[count++] = record;
     }
-    qsort(sorted, count, sizeof(sorted[0]), by_order);
+    qsort(sorted, count, sizeof(const struct dns_record *), by_order);
     for (size_t i = 0; i < count; i++)
         (void)add_service(walk, sorted[i]->name, (uint8_t)sorted[i]->protocol);
     if (any && count == 0)
