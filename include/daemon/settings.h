@@ -9,6 +9,7 @@
 #include "proxy/settings.h"
 #include "reputation/store.h"
 #include "screening/policy.h"
+#include "transport/settings.h"
 
 struct daemon_reputation_settings {
     int backend; /* enum rep_backend */
@@ -53,6 +54,7 @@ struct daemon_settings {
     struct ctl_stats_settings stats;
     struct ctl_control_settings control;
     struct daemon_log_settings log;
+    struct tp_dns_settings dns;
     struct conf_text_list rules;
     uint32_t workers; /* 0: one per processor */
     bool pin_workers;

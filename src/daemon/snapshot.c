@@ -67,7 +67,8 @@ static int load_rules(const char *path, bool sound, const struct daemon_snapshot
 
 int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previous,
                          struct stats_registry *registry, struct screen_ledger *ledger,
-                         struct conf_report *report, struct daemon_snapshot **snapshot)
+                         struct tp_resolver *resolver, struct conf_report *report,
+                         struct daemon_snapshot **snapshot)
 {
     int error = -ENOMEM;
     bool sound = false;
@@ -82,7 +83,7 @@ int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previou
         error = load_rules(path, sound, previous, registry, ledger, report, created);
     if (error == 0)
         error = proxy_plan_create(&created->settings.proxy, screen_policy_rules(created->policy),
-                                  registry, ledger, report, &created->plan);
+                                  registry, ledger, resolver, report, &created->plan);
     if (error != 0)
         goto out;
     created->proxy = (struct proxy_snapshot){

@@ -134,6 +134,22 @@ static int preprocess(struct proxy *proxy, const struct proxy_request *request,
     return 0;
 }
 
+/* The trunk's first target for the call: 0, or the status to refuse with. */
+static int choose_target(struct proxy *proxy, const struct proxy_request *request,
+                         const struct proxy_trunk *to, struct proxy_path *path)
+{
+    struct proxy_choice choice;
+    if (proxy_trunk_order(to, &proxy->parts.marks->steering, request->message->call_id, &choice,
+                          1) == 0) {
+        bool unresolved = to->target_count > 0;
+        stats_count(proxy->parts.stats, unresolved ? STATS_UNRESOLVED : STATS_NO_ROUTE);
+        return unresolved ? 503 : 404;
+    }
+    path->next_hop = choice.target->address;
+    path->target_host = choice.host;
+    return 0;
+}
+
 /* A request of a dialog goes where its Route or Request-URI says, within the trunk. */
 static int path_in_dialog(struct proxy *proxy, const struct proxy_request *request,
                           const struct preprocessed *pre, const struct ident_route *route,
@@ -154,14 +170,11 @@ static int path_in_dialog(struct proxy *proxy, const struct proxy_request *reque
     /* A name is resolved by where the trunk is: its target. */
     uint16_t port = uri->port != 0 ? uri->port : 5060;
     if (tp_address_from_host(uri->host, port, &path->next_hop) != 0) {
-        const struct tp_address *target =
-            proxy_trunk_target(to, &proxy->parts.marks->steering, request->message->call_id, 0);
-        if (target == NULL) {
-            stats_count(proxy->parts.stats, STATS_NO_ROUTE);
-            return 404;
-        }
-        path->next_hop = *target;
-    } else if (!to->open_targets && !proxy_trunk_owns(to, &path->next_hop)) {
+        int status = choose_target(proxy, request, to, path);
+        if (status != 0)
+            return status;
+    } else if (!to->open_targets &&
+               !proxy_trunk_owns(to, &path->next_hop, request->packet->received_us)) {
         stats_count(proxy->parts.stats, STATS_FOREIGN_NEXT_HOP);
         return 403;
     }
@@ -184,7 +197,10 @@ static void retarget(struct proxy *proxy, const struct hop_uri *request_uri,
     /* The host stands in the text with brackets when it is IPv6. */
     const char *host = uri->host.data - (uri->host_is_ipv6 ? 1 : 0);
     buffer_append(scratch, slice_between(request_uri->text.data, host));
-    tp_address_append(scratch, &path->next_hop);
+    if (path->target_host.data != NULL)
+        buffer_append(scratch, path->target_host);
+    else
+        tp_address_append(scratch, &path->next_hop);
     buffer_append(scratch, uri->params);
     if (uri->headers.length > 0) {
         buffer_append_char(scratch, '?');
@@ -197,15 +213,11 @@ static int aim_at_trunk(struct proxy *proxy, const struct proxy_request *request
                         const struct hop_uri *request_uri, const struct proxy_trunk *to,
                         struct proxy_path *path)
 {
-    const struct tp_address *target =
-        proxy_trunk_target(to, &proxy->parts.marks->steering, request->message->call_id, 0);
-    if (target == NULL) {
-        stats_count(proxy->parts.stats, STATS_NO_ROUTE);
-        return 404;
-    }
+    int status = choose_target(proxy, request, to, path);
+    if (status != 0)
+        return status;
     path->to = to;
-    path->next_hop = *target;
-    int listener = proxy_trunk_listener(to, target);
+    int listener = proxy_trunk_listener(to, &path->next_hop);
     if (listener < 0)
         return 500;
     path->listener = (uint16_t)listener;
@@ -243,7 +255,7 @@ static int path_by_table(struct proxy *proxy, const struct proxy_request *reques
     struct tp_address next_hop;
     if (tp_address_from_host(pre->next.uri.host, port, &next_hop) != 0)
         return 0;
-    if (!to->open_targets && !proxy_trunk_owns(to, &next_hop)) {
+    if (!to->open_targets && !proxy_trunk_owns(to, &next_hop, request->packet->received_us)) {
         stats_count(proxy->parts.stats, STATS_FOREIGN_NEXT_HOP);
         return 403;
     }
@@ -285,7 +297,8 @@ static int path_of_known_call(struct proxy *proxy, const struct proxy_request *r
     struct tp_address contact;
     if (pre->request_uri.listener < 0 &&
         tp_address_from_host(uri->host, uri->port != 0 ? uri->port : 5060, &contact) == 0 &&
-        proxy_trunk_owns(to, &contact) && proxy_trunk_listener(to, &contact) == path->listener)
+        proxy_trunk_owns(to, &contact, request->packet->received_us) &&
+        proxy_trunk_listener(to, &contact) == path->listener)
         path->next_hop = contact;
     return 0;
 }

@@ -191,7 +191,10 @@ static uint16_t validate(struct proxy *proxy, const struct proxy_request *reques
         return 0;
     buffer_append_literal(&proxy->scratch, "Unsupported: ");
     size_t begun = proxy->scratch.length;
-    buffer_append(&proxy->scratch, smsg_value(message, required));
+    for (; required != NULL; required = smsg_next(message, required)) {
+        buffer_append_text(&proxy->scratch, proxy->scratch.length > begun ? ", " : "");
+        buffer_append(&proxy->scratch, smsg_value(message, required));
+    }
     /* A folded value must not break the line that it is quoted on. */
     for (size_t i = begun; i < proxy->scratch.length; i++)
         if (proxy->scratch.data[i] == '\r' || proxy->scratch.data[i] == '\n')

@@ -78,7 +78,8 @@ struct proxy_request {
 struct proxy_path {
     const struct proxy_trunk *to;
     struct tp_address next_hop;
-    uint32_t loop; /* ident_loop() of the request as it arrived */
+    struct slice target_host; /* of a target that is a name; data == NULL: it is an address */
+    uint32_t loop;            /* ident_loop() of the request as it arrived */
     uint16_t listener;
     bool in_dialog; /* the Record-Route mark verified */
     bool reversed;  /* from the called side */

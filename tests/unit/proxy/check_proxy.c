@@ -236,7 +236,8 @@ START_TEST(requests_are_refused_as_the_rfc_says)
     } rows[] = {
         {"OPTIONS sip:127.0.91.1 SIP/2.0\r\nMax-Forwards: 0\r\n", "SIP/2.0 200 "},
         {"OPTIONS sip:u@192.0.2.77 SIP/2.0\r\nMax-Forwards: 0\r\n", "SIP/2.0 483 "},
-        {"OPTIONS sip:u@192.0.2.77 SIP/2.0\r\nMax-Forwards: 9\r\nProxy-Require: foo\r\n",
+        {"OPTIONS sip:u@192.0.2.77 SIP/2.0\r\nMax-Forwards: 9\r\nProxy-Require: foo\r\n"
+         "Proxy-Require: bar\r\n",
          "SIP/2.0 420 "},
         {"OPTIONS xyz:u@192.0.2.77 SIP/2.0\r\nMax-Forwards: 9\r\n", "SIP/2.0 416 "},
         {"OPTIONS sip:u@192.0.2.77 SIP/3.0\r\nMax-Forwards: 9\r\n", "SIP/2.0 505 "},
@@ -256,7 +257,7 @@ START_TEST(requests_are_refused_as_the_rfc_says)
         ck_assert_uint_eq(b.sent_count, 1);
         const char *answer_text = bench_expect(&b, 0, "192.0.2.1:5080", rows[i].answer);
         if (strstr(rows[i].answer, "420") != NULL)
-            ck_assert_ptr_nonnull(strstr(answer_text, "Unsupported: foo\r\n"));
+            ck_assert_ptr_nonnull(strstr(answer_text, "Unsupported: foo, bar\r\n"));
     }
     bench_close(&b);
 }
