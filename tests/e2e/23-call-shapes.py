@@ -147,8 +147,10 @@ def shapes():
             checks.wait_for(lambda: stage.left() == (0, 0), 10)
             equal(stage.left(), (0, 0), "no call and no transaction is left")
             daemon = stage.daemon
-            check(daemon.total("timer_c") >= 2 * CALLS, "Timer C ended what rang for ever")
-            check(daemon.total("retransmissions_in") >= 2 * CALLS, "what came twice was counted")
+            if ONLY is None:
+                check(daemon.total("timer_c") >= 2 * CALLS, "Timer C ended what rang for ever")
+                check(daemon.total("retransmissions_in") >= 2 * CALLS,
+                      "what came twice was counted")
             equal(sum(daemon.counts()["families"]["malformed"]["totals"].values()), 0,
                   "nothing passed for malformed")
             equal(daemon.total("stray_responses"), 0, "no response was astray")
