@@ -230,6 +230,7 @@ lint-docs: $(BUILD)/docs
 	    diff -u docs/man/ringfence.yaml.5 $</ringfence.yaml.5 && \
 	    (for schema in $(SCHEMAS); do diff -u conf/$$schema $</$$schema || exit 1; done) || \
 	    { echo 'run "make docs"'; exit 1; }
+	$(Q)scripts/check-references
 
 # ---- install and package -----------------------------------------------------------------------
 MAN_PAGES := $(wildcard docs/man/*.[1-9])
