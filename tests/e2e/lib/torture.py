@@ -28,6 +28,12 @@ def files(name):
     return [path for path in found if os.path.isfile(path)]
 
 
+def own(name):
+    """Where our own message of that name is, or would be."""
+    return next((path for path in reversed(files(name)) if path.startswith(FOLDERS[1])),
+                os.path.join(FOLDERS[1], f"{name}.sip"))
+
+
 def read(path):
     """The message as it is on the wire.
 

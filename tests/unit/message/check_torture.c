@@ -134,18 +134,10 @@ START_TEST(verdicts)
     /* All of both RFCs. */
     ck_assert_int_eq(row_count, 49 + 12);
     for (int i = 0; i < row_count; i++) {
-        bool found = false;
-
-        if (read_message(ARCHIVE, rows[i].name, &bytes)) {
+        ck_assert_msg(read_message(OWN, rows[i].name, &bytes), "%s is not there", rows[i].name);
+        check_verdict(&rows[i], bytes);
+        if (read_message(ARCHIVE, rows[i].name, &bytes))
             check_verdict(&rows[i], bytes);
-            found = true;
-        }
-        if (read_message(OWN, rows[i].name, &bytes)) {
-            check_verdict(&rows[i], bytes);
-            found = true;
-        }
-        if (!found)
-            printf("skipped: %s is not there\n", rows[i].name);
     }
 }
 END_TEST
@@ -164,11 +156,10 @@ START_TEST(escapes_are_kept)
 {
     struct slice bytes;
 
-    if (!read_message(ARCHIVE, "esc01", &bytes))
-        return;
+    ck_assert(read_message(OWN, "esc01", &bytes));
     ck_assert_int_eq(smsg_scan(&message, bytes), 0);
     ck_assert_slice(message.request_uri, "sip:sips%3Auser%40example.com@example.net");
-    ck_assert(read_message(ARCHIVE, "esc02", &bytes));
+    ck_assert(read_message(OWN, "esc02", &bytes));
     ck_assert_int_eq(smsg_scan(&message, bytes), 0);
     ck_assert_int_eq(message.method, SMSG_METHOD_OTHER);
     ck_assert_slice(message.method_text, "RE%47IST%45R");
@@ -221,11 +212,10 @@ START_TEST(ipv6_received_without_brackets)
 {
     struct slice bytes;
 
-    if (!read_message(ARCHIVE, "via-received-param-no-delim", &bytes))
-        return;
+    ck_assert(read_message(OWN, "via-received-param-no-delim", &bytes));
     ck_assert_int_eq(smsg_scan(&message, bytes), 0);
-    ck_assert_slice(message.via.received, "2001:db8::9:255");
-    ck_assert_slice(message.via.branch, "z9hG4bKas3");
+    ck_assert_slice(message.via.received, "2001:db8::61:255");
+    ck_assert_slice(message.via.branch, "z9hG4bKno-delim");
 }
 END_TEST
 
