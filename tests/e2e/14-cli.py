@@ -55,6 +55,7 @@ NUMBERS = """number,score,list,type,source,expires
 """
 
 LISTED, CLEAN, HOME = "+8613900000001", "+8613911112222", "+861065000001"
+HOLD_MINIMUM = 1000  # changes within an hour that always may happen
 CALLED = "+861065551234"
 
 
@@ -366,6 +367,10 @@ def imports(daemon, site, a, b, rows):
     expect_fate(daemon, f"+86136{rows - 1:08d}", a, b, "passed", "changes nothing")
     status, output = daemon.cli("number", "import", site.path("good.csv"), seconds=30)
     check(status == 0 and "0 rejected" in output, f"import of {rows} numbers", output)
+    if rows > HOLD_MINIMUM:
+        wait_for(lambda: daemon.status()["reputation"]["state"] == "held", 5)
+        status, output = daemon.cli("replica", "accept")
+        check(status == 0, "so many wait for accept", output)
     fate_within(daemon, f"+86136{rows - 1:08d}", a, b, 603, 2, "the last of them is blocked")
     bad = ("number,score,list,type,source,expires\n+8613600000000,10,watch,,,\n"
            "+8613511110000,500,block,,,\nnonsense,1,block,,,\n86135222*,90,block,,feed,\n")
