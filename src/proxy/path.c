@@ -61,20 +61,22 @@ static int parse_route(const struct proxy *proxy, struct slice value, struct hop
     return parse_hop(proxy, address.uri, hop);
 }
 
+/* Of a sip: or sips: URI; what a tel: URI calls so means nothing. */
+static bool find_maddr(const struct smsg_uri *uri, struct slice *maddr)
+{
+    struct slice whole;
+    return uri->host.length > 0 && smsg_param(uri->params, "maddr", maddr, &whole) &&
+           maddr->length > 0;
+}
+
 /* Where a URI sends a request: to its maddr, else to its host (RFC 3261 section 19.1.1). An error
  * when that is a name. */
 static int uri_address(const struct smsg_uri *uri, struct tp_address *address)
 {
-    struct slice maddr, whole;
-    bool aimed = smsg_param(uri->params, "maddr", &maddr, &whole);
+    struct slice maddr;
+    bool aimed = find_maddr(uri, &maddr);
     return tp_address_from_host(aimed ? maddr : uri->host, uri->port != 0 ? uri->port : 5060,
                                 address);
-}
-
-static bool has_maddr(const struct smsg_uri *uri)
-{
-    struct slice value, whole;
-    return smsg_param(uri->params, "maddr", &value, &whole);
 }
 
 /*
@@ -131,8 +133,8 @@ static int strip_maddr(struct proxy *proxy, const struct proxy_request *request,
 {
     const struct tp_group *group = proxy->parts.group;
     const struct smsg_uri *uri = &request_uri->uri;
-    struct slice maddr, whole;
-    if (!smsg_param(uri->params, "maddr", &maddr, &whole))
+    struct slice maddr;
+    if (!find_maddr(uri, &maddr))
         return 0;
     uint16_t port = tp_group_listener(group, request->packet->listener)->address.port;
     if ((uri->port != 0 ? uri->port : 5060) != port ||
@@ -305,7 +307,8 @@ static int path_by_table(struct proxy *proxy, const struct proxy_request *reques
     }
     int status = aim_at_trunk(proxy, request, &pre->request_uri, to, path);
     const struct smsg_uri *uri = pre->next_present ? &pre->next.uri : &pre->request_uri.uri;
-    if (status != 0 || (!pre->next_present && !has_maddr(uri)))
+    struct slice maddr;
+    if (status != 0 || (!pre->next_present && !find_maddr(uri, &maddr)))
         return status;
     struct tp_address next_hop;
     if (uri_address(uri, &next_hop) != 0)

@@ -33,6 +33,10 @@ START_TEST(maddr_of_ours_is_stripped)
         {"sip:u@[2001:db8::1];maddr=127.0.91.1", "INVITE sip:u@[2001:db8::1] SIP/2.0\r\n"},
         /* What is left names us: the target takes its place. */
         {"sip:u@127.0.91.1;maddr=127.0.91.1;x", "INVITE sip:u@198.51.100.1:5060;x SIP/2.0\r\n"},
+        /* No maddr at all. */
+        {"tel:+861062345678;maddr=127.0.91.1", "INVITE tel:+861062345678;maddr=127.0.91.1 "},
+        {"tel:+861062345678;maddr=203.0.113.1", "INVITE tel:+861062345678;maddr=203.0.113.1 "},
+        {"sip:u@x.example;maddr", "INVITE sip:u@x.example;maddr SIP/2.0\r\n"},
         /* A name is where the trunk is. */
         {"sip:u@127.0.91.1;maddr=gateway.example", "INVITE sip:u@198.51.100.1:5060;maddr=gateway"},
     };
