@@ -193,11 +193,14 @@ static void log_forged(struct proxy *proxy, const struct tp_packet *packet)
              log_slice(call_id, sizeof(call_id), proxy->message.call_id), held_back);
 }
 
-/* Section 18.2.2, for the Via below ours: received and rport, else sent-by. */
+/* Section 18.2.2, for the Via below ours: maddr, else received and rport, else sent-by. */
 static int next_via_address(const struct smsg *message, struct tp_address *to)
 {
     const struct smsg_via *via = &message->via;
     uint64_t rport = 0;
+    if (via->maddr.data != NULL &&
+        tp_address_from_host(via->maddr, via->port != 0 ? via->port : 5060, to) == 0)
+        return 0;
     struct slice value = slice_from(via->rport, sizeof("rport=") - 1);
     if (via->rport_present && value.length > 0 && slice_to_uint64(value, 65535, &rport) != 0)
         return ERROR_MALFORMED;

@@ -258,6 +258,62 @@ START_TEST(challenges_pass_whole)
 }
 END_TEST
 
+/* Section 18.2.2: without a transaction, too. */
+START_TEST(replies_go_where_the_via_says)
+{
+    static const struct {
+        const char *via;
+        const char *to;
+        const char *line;
+    } rows[] = {
+        {"192.0.2.1:5077", "192.0.2.1:5077", "Via: SIP/2.0/UDP 192.0.2.1:5077;branch"},
+        {"10.0.0.1:5077", "192.0.2.1:5077", ";received=192.0.2.1"},
+        {"10.0.0.1:5077;rport", "192.0.2.1:5060", ";rport=5060"},
+        {"192.0.2.1:5077;received=10.1.1.1", "192.0.2.1:5077", ";received=192.0.2.1"},
+        {"10.0.0.1:5077;maddr=192.0.2.7", "192.0.2.7:5077", ";maddr=192.0.2.7"},
+    };
+    struct bench b;
+    char text[1024];
+    bench_open(&b, site, rules);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(text, sizeof(text),
+                 "OPTIONS sip:127.0.91.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKv%zu\r\n"
+                 "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: v%zu\r\n"
+                 "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+                 rows[i].via, i, i);
+        bench_receive(&b, A, 0, text);
+        ck_assert_ptr_nonnull(
+            strstr(bench_expect(&b, 0, rows[i].to, "SIP/2.0 200 "), rows[i].line));
+    }
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(response_of_an_earlier_life_goes_where_the_via_says)
+{
+    static const char *const rows[][2] = {
+        {"192.0.2.1", "192.0.2.1:5060"},
+        {"192.0.2.1:5077;received=192.0.2.5", "192.0.2.5:5077"},
+        {"192.0.2.1:5077;maddr=192.0.2.7", "192.0.2.7:5077"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench b;
+        char text[8192];
+        bench_open(&b, site, rules);
+        const char *plain = invite("1", "c1", "Alice", "");
+        const char *sent_by = strstr(plain, "192.0.2.1;branch");
+        snprintf(text, sizeof(text), "%.*s%s%s", (int)(sent_by - plain), plain, rows[i][0],
+                 strchr(sent_by, ';'));
+        bench_receive(&b, i == 1 ? "192.0.2.5:5077" : A, 0, text);
+        snprintf(forwarded, sizeof(forwarded), "%s", bench_expect(&b, 1, B, "INVITE"));
+        bench_restart(&b);
+        bench_receive(&b, B, 1, answer(forwarded, "200 OK", ";tag=to"));
+        bench_expect(&b, 0, rows[i][1], "SIP/2.0 200 OK");
+        bench_close(&b);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("proxy/clauses");
@@ -271,6 +327,8 @@ int main(void)
     tcase_add_test(tests, response_for_us_alone_goes_nowhere);
     tcase_add_test(tests, final_response_of_the_only_branch_is_the_best);
     tcase_add_test(tests, challenges_pass_whole);
+    tcase_add_test(tests, replies_go_where_the_via_says);
+    tcase_add_test(tests, response_of_an_earlier_life_goes_where_the_via_says);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
