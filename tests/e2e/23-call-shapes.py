@@ -49,9 +49,10 @@ class Stage:
         self.site = site
         self.spoken = spoken
         self.kamailio = self._kamailio()
-        # Timer C ends what rings for ever, Timer B (64 * t1) what says nothing.
-        self.daemon = Daemon(site, trunks=self._trunks(), routes=self._routes(), drain="1s",
-                             limits={"timer_c": "4s"})
+        # Timer C ends what rings for ever. T1 as it is in life: SIPp's called side takes an INVITE
+        # that comes again for a new message once it has answered.
+        self.daemon = Daemon(site, trunks=self._trunks(), routes=self._routes(),
+                             limits={"timer_c": "4s", "t1": "500ms"})
 
     def _kamailio(self):
         site = self.site
