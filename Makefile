@@ -20,7 +20,8 @@ PROGRAMS := ringfenced ringfence
 FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 
-LIBRARIES := libevent_core sofia-sip-ua hiredis yaml-0.1 libpcre2-8 json-c libsystemd zlib libzstd liblzma libpcap
+LIBRARIES := libevent_core libcares sofia-sip-ua hiredis yaml-0.1 libpcre2-8 json-c libsystemd zlib libzstd liblzma \
+	libpcap
 PACKAGES := $(filter $(shell pkg-config --list-all 2>/dev/null | cut -d' ' -f1),$(LIBRARIES))
 
 WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -230,6 +231,7 @@ lint-docs: $(BUILD)/docs
 	    diff -u docs/man/ringfence.yaml.5 $</ringfence.yaml.5 && \
 	    (for schema in $(SCHEMAS); do diff -u conf/$$schema $</$$schema || exit 1; done) || \
 	    { echo 'run "make docs"'; exit 1; }
+	$(Q)scripts/check-references
 
 # ---- install and package -----------------------------------------------------------------------
 MAN_PAGES := $(wildcard docs/man/*.[1-9])

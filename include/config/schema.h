@@ -89,14 +89,15 @@ struct conf_load {
     bool failed;                    /* private: an error was reported */
 };
 
-/* What a format's values look like. Values are scalars by name, sections are of row.section. */
+/* Of a format's values. Values are scalars by name, sections are of row.section. */
 enum conf_shape {
     CONF_SHAPE_SCALAR,
     CONF_SHAPE_LIST,
     CONF_SHAPE_SCALAR_OR_LIST,
     CONF_SHAPE_VALUES,
     CONF_SHAPE_SECTIONS,
-    CONF_SHAPE_SCALAR_OR_SECTION
+    CONF_SHAPE_SCALAR_OR_SECTION,
+    CONF_SHAPE_SCALARS_OR_SECTIONS /* one of these, or a list of them */
 };
 
 /* A type that a folder adds. */
@@ -151,8 +152,7 @@ struct conf_section {
     size_t row_count;
     size_t object_size;
 
-    /* Called once all rows are read without error, for what no single row can say. May be NULL.
-     * node is NULL when the whole section was left out. */
+    /* May be NULL. Once all rows are read, for what none says alone. node: NULL when left out. */
     int (*check)(struct conf_load *load, const struct conf_node *node, void *object);
 };
 

@@ -24,7 +24,8 @@ enum daemon_exit {
  * reload.
  */
 int daemon_service_create(const char *config_path, struct stats_registry *registry,
-                          struct screen_ledger *ledger, struct daemon_snapshot *snapshot,
+                          struct screen_ledger *ledger, struct tp_resolver *resolver,
+                          struct daemon_snapshot *snapshot,
                           struct daemon_service **service) MUST_CHECK;
 
 /* Serves until SIGTERM, SIGINT or a failure of the loop; then drains. */

@@ -10,6 +10,7 @@
 #include "reputation/store.h"
 #include "screening/policy.h"
 #include "tap/settings.h"
+#include "transport/settings.h"
 
 struct daemon_reputation_settings {
     int backend; /* enum rep_backend */
@@ -67,6 +68,7 @@ struct daemon_settings {
     struct ctl_stats_settings stats;
     struct ctl_control_settings control;
     struct daemon_log_settings log;
+    struct tp_dns_settings dns;
     struct conf_text_list rules;
     uint32_t workers; /* 0: one per processor */
     bool pin_workers;

@@ -18,13 +18,14 @@ struct daemon_snapshot {
 
 /*
  * Reads the configuration file and the rule files that it names. ERROR_CONFIG with the problems in
- * the report; nothing else has changed then. registry and ledger may be NULL (a check only) and
- * outlive the snapshot. Lists that have not changed since `previous` (NULL: none) are shared with
- * it, not read again.
+ * the report; nothing else has changed then. registry, ledger and resolver may be NULL (a check
+ * only) and outlive the snapshot. Lists that have not changed since `previous` (NULL: none) are
+ * shared with it, not read again.
  */
 int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previous,
                          struct stats_registry *registry, struct screen_ledger *ledger,
-                         struct conf_report *report, struct daemon_snapshot **snapshot) MUST_CHECK;
+                         struct tp_resolver *resolver, struct conf_report *report,
+                         struct daemon_snapshot **snapshot) MUST_CHECK;
 
 /* For what is not the daemon: the same, nothing counted, with other rule files than the
  * configuration names; rules == NULL: with those. */

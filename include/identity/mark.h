@@ -71,9 +71,9 @@ int ident_branch_verify(const struct ident_marks *marks, const struct ident_hop 
 /* The loop part of a branch of our form. */
 uint32_t ident_branch_loop(struct slice branch);
 
-/* A short digest of what routing depends on: Request-URI and Route values (RFC 5393 section 4.2).
- */
-uint32_t ident_loop(const struct ident_marks *marks, struct slice request_uri, struct slice routes);
+/* A short digest of what routing depends on: Request-URI and Route lines (RFC 5393 section 4.2). */
+uint32_t ident_loop(const struct ident_marks *marks, struct slice request_uri,
+                    const struct slice *routes, size_t route_count);
 
 /* A trunk's name as it stands in marks. */
 uint32_t ident_trunk(struct slice name);

@@ -9,9 +9,26 @@
 #include "proxy/settings.h"
 #include "screening/policy.h"
 #include "stats/counters.h"
+#include "transport/resolver.h"
 #include "transport/transport.h"
 
 #define PROXY_TRUNK_LIMIT 1000
+
+/* Where requests to a trunk go: an address, or a name whose addresses come and go. */
+struct proxy_target {
+    struct tp_target fixed;      /* of an address */
+    struct tp_destination *name; /* NULL: an address, or a check only */
+    struct slice host;           /* what a Request-URI shows of a name; data == NULL: an address */
+    uint64_t identity;
+    uint32_t weight;
+    uint16_t priority;
+};
+
+/* One target for one request; valid until the next quiescent point. */
+struct proxy_choice {
+    const struct tp_target *target;
+    struct slice host; /* see proxy_target */
+};
 
 struct proxy_trunk {
     struct screen_trunk screen;
@@ -27,7 +44,7 @@ struct proxy_trunk {
     struct slice network;
     struct tp_network *sources;
     size_t source_count;
-    struct tp_address *targets;
+    struct proxy_target *targets;
     size_t target_count;
     struct num_trie *routes; /* from the user part of a Request-URI to an index of a trunk */
     struct num_trie *originates;
@@ -38,13 +55,15 @@ struct proxy_plan;
 
 /*
  * Settings are borrowed. Listener indices are those of the group that was made of the same `listen`
- * entries. ledger: of the trunks' budgets; NULL: they have none (a check only). Problems that
- * concern several sections (unknown trunk of a route, a source in two trunks, no listen address in
- * a trunk's network) go to the report: ERROR_CONFIG.
+ * entries. ledger: of the trunks' budgets; NULL: they have none (a check only). resolver: of the
+ * targets that are names, which the plan holds open; NULL: they resolve to nothing (a check only).
+ * Problems that concern several sections (unknown trunk of a route, a source in two trunks, no
+ * listen address in a trunk's network) go to the report: ERROR_CONFIG.
  */
 int proxy_plan_create(const struct proxy_settings *settings, const struct rule_set *rules,
                       struct stats_registry *registry, struct screen_ledger *ledger,
-                      struct conf_report *report, struct proxy_plan **plan) MUST_CHECK;
+                      struct tp_resolver *resolver, struct conf_report *report,
+                      struct proxy_plan **plan) MUST_CHECK;
 
 size_t proxy_plan_trunk_count(const struct proxy_plan *plan);
 const struct proxy_trunk *proxy_plan_trunk(const struct proxy_plan *plan, size_t index);
@@ -65,13 +84,19 @@ const struct proxy_trunk *proxy_plan_neighbour(const struct proxy_plan *plan,
 const struct proxy_trunk *proxy_plan_route(const struct proxy_plan *plan,
                                            const struct proxy_trunk *from, struct slice user);
 
-/* Whether an address is one of the trunk's: in its sources, or the host of a target. */
-bool proxy_trunk_owns(const struct proxy_trunk *trunk, const struct tp_address *address);
+/* Whether an address is one of the trunk's: in its sources, or the host of a target, now or, of a
+ * name, a while ago. */
+bool proxy_trunk_owns(const struct proxy_trunk *trunk, const struct tp_address *address,
+                      uint64_t now_us);
 
-/* The target for a Call-ID: the same after a restart and on every node. NULL: no targets. */
-const struct tp_address *proxy_trunk_target(const struct proxy_trunk *trunk,
-                                            const struct hash_key *key, struct slice call_id,
-                                            unsigned attempt);
+/*
+ * The targets for a Call-ID in the order in which they are to be tried (RFC 3263 section 4.3), as
+ * far as they fit: by priority, then drawn by weight, a name's own in the order of DNS. The same
+ * after a restart and on every node that sees the same DNS. 0: the trunk has no targets, or none of
+ * their names resolves to an address that the trunk's network reaches.
+ */
+size_t proxy_trunk_order(const struct proxy_trunk *trunk, const struct hash_key *key,
+                         struct slice call_id, struct proxy_choice *choices, size_t capacity);
 
 /* The listener from which an address of this trunk is reached; -1: none of that family. */
 int proxy_trunk_listener(const struct proxy_trunk *trunk, const struct tp_address *address);

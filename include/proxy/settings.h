@@ -7,6 +7,7 @@
 
 #include "config/address.h"
 #include "config/schema.h"
+#include "transport/target.h"
 
 /* One entry of `listen`. */
 struct proxy_listen_settings {
@@ -32,6 +33,14 @@ struct proxy_numbering_settings {
     struct conf_object_list rules; /* struct proxy_number_rule_settings */
 };
 
+/* One entry of a trunk's `targets`. */
+struct proxy_target_settings {
+    struct slice target;
+    struct tp_name name; /* its host is within `target` */
+    uint16_t priority;
+    uint16_t weight;
+};
+
 /* One entry of `trunks`. */
 struct proxy_trunk_settings {
     struct slice name;
@@ -44,7 +53,7 @@ struct proxy_trunk_settings {
     struct conf_text_list originates;
     bool trusted;
     bool open_targets;
-    struct conf_address_list targets;
+    struct conf_object_list targets; /* struct proxy_target_settings */
 };
 
 /* One entry of `routes`. */

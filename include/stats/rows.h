@@ -42,6 +42,11 @@
     X(FORGED_ROUTES, "forged_routes", "requests whose Record-Route mark does not verify")         \
     X(LOOPS, "loops", "requests refused by Max-Forwards or loop detection")                       \
     X(NO_ROUTE, "no_route", "requests for which no route exists")                                 \
+    X(UNRESOLVED, "unresolved", "requests refused because no target of their trunk resolves")     \
+    X(DNS_QUERIES, "dns_queries", "questions asked to DNS servers")                               \
+    X(DNS_FAILED, "dns_failed", "questions that no DNS server answered properly")                 \
+    X(DNS_CHANGES, "dns_changes", "times that a name of a trunk came to mean other targets")      \
+    X(DNS_STALE, "dns_stale", "times that targets were kept beyond their TTL as DNS failed")      \
     X(FOREIGN_NEXT_HOP, "foreign_next_hop", "requests refused for a next hop outside the trunk")  \
     X(TIMER_C, "timer_c", "INVITEs ended by Timer C")                                             \
     X(TRANSACTIONS_REFUSED, "transactions_refused", "requests refused because a table is full")   \

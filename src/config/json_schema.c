@@ -223,6 +223,15 @@ static void shaped(struct pen *pen, const struct conf_row *row)
         reference(pen, section_name(pen, row->section));
         fputc(']', pen->stream);
         break;
+    case CONF_SHAPE_SCALARS_OR_SECTIONS:
+        key(pen, "anyOf");
+        fprintf(pen->stream, "[{\"type\": " SCALARS "}, ");
+        reference(pen, section_name(pen, row->section));
+        fprintf(pen->stream,
+                ", {\"type\": \"array\", \"items\": {\"anyOf\": [{\"type\": " SCALARS "}, ");
+        reference(pen, section_name(pen, row->section));
+        fputs("]}}]", pen->stream);
+        break;
     }
 }
 

@@ -147,7 +147,8 @@ int daemon_check(const struct daemon_check_request *request, struct conf_report 
     struct daemon_check_result counted = {0, 0, 0};
     int error;
     if (request->configuration != NULL) {
-        error = daemon_snapshot_load(request->configuration, NULL, NULL, NULL, report, &snapshot);
+        error =
+            daemon_snapshot_load(request->configuration, NULL, NULL, NULL, NULL, report, &snapshot);
         rules = error == 0 ? screen_policy_rules(snapshot->policy) : NULL;
     } else {
         error =

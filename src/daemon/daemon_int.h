@@ -90,6 +90,7 @@ struct daemon_service {
     struct arena *arena; /* what lives as long as the service */
     struct daemon_shared shared;
     struct screen_ledger *ledger;
+    struct tp_resolver *resolver;
     struct daemon_snapshot *snapshot; /* the current one; the control thread's own view */
     struct daemon_worker **workers;
     struct daemon_tap *tap; /* mode tap, which has no workers; else NULL */

@@ -110,12 +110,14 @@ static int serve(const char *path, struct conf_report *report)
 {
     struct stats_registry *registry = NULL;
     struct screen_ledger *ledger = NULL;
+    struct tp_resolver *resolver = NULL;
     struct daemon_snapshot *snapshot = NULL;
     struct daemon_service *service = NULL;
     int code = DAEMON_EXIT_START;
-    if (stats_registry_create(&registry) != 0 || screen_ledger_create(&ledger) != 0)
+    if (stats_registry_create(&registry) != 0 || screen_ledger_create(&ledger) != 0 ||
+        tp_resolver_create(&resolver) != 0)
         goto out;
-    if (daemon_snapshot_load(path, NULL, registry, ledger, report, &snapshot) != 0) {
+    if (daemon_snapshot_load(path, NULL, registry, ledger, resolver, report, &snapshot) != 0) {
         conf_report_print(report, stderr, isatty(STDERR_FILENO) != 0);
         code = DAEMON_EXIT_CONFIG;
         goto out;
@@ -127,11 +129,12 @@ static int serve(const char *path, struct conf_report *report)
         daemon_snapshot_destroy(snapshot);
         goto out;
     }
-    if (daemon_service_create(path, registry, ledger, snapshot, &service) != 0)
+    if (daemon_service_create(path, registry, ledger, resolver, snapshot, &service) != 0)
         goto out;
     code = daemon_service_run(service) == 0 ? DAEMON_EXIT_OK : DAEMON_EXIT_START;
     daemon_service_destroy(service);
 out:
+    tp_resolver_destroy(resolver);
     screen_ledger_destroy(ledger);
     stats_registry_destroy(registry);
     return code;

@@ -248,7 +248,10 @@ static void build(void *argument)
     rt_thread_give_way();
     reload->error =
         daemon_snapshot_load(service->config_path, service->snapshot, service->shared.registry,
-                             service->ledger, reload->report, &reload->snapshot);
+                             service->ledger, service->resolver, reload->report, &reload->snapshot);
+    /* Names that are new are looked up before anybody calls them. */
+    if (reload->error == 0)
+        (void)tp_resolver_settle(service->resolver, service->snapshot->settings.dns.start_wait_us);
     if (reload->error == 0)
         compare(reload);
     if (reload->error == 0)

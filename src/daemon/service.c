@@ -272,8 +272,8 @@ static void before_wait(void *argument, uint64_t *wait_us)
 }
 
 int daemon_service_create(const char *config_path, struct stats_registry *registry,
-                          struct screen_ledger *ledger, struct daemon_snapshot *snapshot,
-                          struct daemon_service **service)
+                          struct screen_ledger *ledger, struct tp_resolver *resolver,
+                          struct daemon_snapshot *snapshot, struct daemon_service **service)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, 0};
     struct daemon_service *created = calloc(1, sizeof(*created));
@@ -285,6 +285,7 @@ int daemon_service_create(const char *config_path, struct stats_registry *regist
     list_init(&created->queries);
     created->snapshot = snapshot;
     created->ledger = ledger;
+    created->resolver = resolver;
     created->started_us = clock_monotonic_us();
     rt_process_raise_descriptors(DESCRIPTORS);
     int error = arena_create(ARENA_CHUNK, 0, &created->arena);
@@ -329,9 +330,31 @@ static void log_start(const struct daemon_service *service)
                rule_set_count(rules), rule_set_version(rules));
 }
 
+/* Before workers take calls: names are known then, or DNS does not answer. */
+static int start_resolver(struct daemon_service *service)
+{
+    const struct tp_dns_settings *dns = &service->snapshot->settings.dns;
+    struct tp_resolver_settings settings;
+    int error = tp_dns_convert(dns, service->arena, &settings);
+    if (error == 0)
+        error = tp_resolver_start(service->resolver, &settings, service->shared.reclaim,
+                                  service->shared.registry);
+    if (error != 0)
+        log_error("dns",
+                  "the resolver cannot be started: %s; see dns.servers, or "
+                  "/etc/resolv.conf where there are none",
+                  error_text(error));
+    else if (!tp_resolver_settle(service->resolver, dns->start_wait_us))
+        log_warning("dns", "not all names of trunks are resolved yet; calls to those get 503 "
+                           "until they are");
+    return error;
+}
+
 int daemon_service_run(struct daemon_service *service)
 {
-    int error = rep_store_start(service->shared.store);
+    int error = start_resolver(service);
+    if (error == 0)
+        error = rep_store_start(service->shared.store);
     for (size_t i = 0; i < service->shared.workers && error == 0; i++)
         error = daemon_worker_start(service->workers[i]);
     if (error == 0 && service->tap != NULL)
@@ -376,6 +399,7 @@ void daemon_service_destroy(struct daemon_service *service)
     if (shared->group != NULL)
         tp_group_destroy(shared->group);
     screen_limiter_destroy(shared->limiter);
+    tp_resolver_stop(service->resolver);
     reclaim_destroy(shared->reclaim);
     rt_signals_destroy(service->signals);
     rt_mailbox_destroy(service->mailbox);

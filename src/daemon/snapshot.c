@@ -79,7 +79,8 @@ static int load_rules(const struct sources *sources, bool sound,
 
 static int load(const struct sources *sources, const struct daemon_snapshot *previous,
                 struct stats_registry *registry, struct screen_ledger *ledger,
-                struct conf_report *report, struct daemon_snapshot **snapshot)
+                struct tp_resolver *resolver, struct conf_report *report,
+                struct daemon_snapshot **snapshot)
 {
     int error = -ENOMEM;
     bool sound = false;
@@ -94,7 +95,7 @@ static int load(const struct sources *sources, const struct daemon_snapshot *pre
         error = load_rules(sources, sound, previous, registry, ledger, report, created);
     if (error == 0)
         error = proxy_plan_create(&created->settings.proxy, screen_policy_rules(created->policy),
-                                  registry, ledger, report, &created->plan);
+                                  registry, ledger, resolver, report, &created->plan);
     if (error != 0)
         goto out;
     created->proxy = (struct proxy_snapshot){
@@ -111,17 +112,18 @@ out:
 
 int daemon_snapshot_load(const char *path, const struct daemon_snapshot *previous,
                          struct stats_registry *registry, struct screen_ledger *ledger,
-                         struct conf_report *report, struct daemon_snapshot **snapshot)
+                         struct tp_resolver *resolver, struct conf_report *report,
+                         struct daemon_snapshot **snapshot)
 {
     const struct sources sources = {.path = path};
-    return load(&sources, previous, registry, ledger, report, snapshot);
+    return load(&sources, previous, registry, ledger, resolver, report, snapshot);
 }
 
 int daemon_snapshot_try(const char *path, const char *const *rules, size_t rule_count,
                         struct conf_report *report, struct daemon_snapshot **snapshot)
 {
     const struct sources sources = {path, rules, rule_count};
-    return load(&sources, NULL, NULL, NULL, report, snapshot);
+    return load(&sources, NULL, NULL, NULL, NULL, report, snapshot);
 }
 
 void daemon_snapshot_destroy(struct daemon_snapshot *snapshot)

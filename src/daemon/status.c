@@ -9,6 +9,64 @@ int64_t daemon_wall_s(void)
     return (int64_t)(clock_wall_us() / 1000000);
 }
 
+static void fill_targets(struct stats_json *json, const struct tp_targets *targets)
+{
+    stats_json_begin_array(json, "targets");
+    for (size_t i = 0; i < targets->count; i++) {
+        char text[TP_ADDRESS_TEXT];
+        const struct tp_target *target = &targets->targets[i];
+        stats_json_begin_object(json, NULL);
+        stats_json_text(json, "address", tp_address_text(&target->address, text));
+        stats_json_text(json, "transport", tp_protocol_rows[target->protocol].word);
+        stats_json_uint(json, "priority", target->priority);
+        stats_json_uint(json, "weight", target->weight);
+        stats_json_end_object(json);
+    }
+    stats_json_end_array(json);
+}
+
+static uint64_t seconds_since(uint64_t us, uint64_t now_us)
+{
+    return now_us > us ? (now_us - us) / 1000000 : 0;
+}
+
+/* Lists of targets are freed by this thread, so they can be read here. */
+static void fill_name(struct stats_json *json, const struct proxy_target *target, uint64_t now_us)
+{
+    const struct tp_targets *targets = tp_destination_targets(target->name);
+    const char *state = !targets->settled     ? "asked"
+                        : targets->stale      ? "stale"
+                        : targets->count == 0 ? "unresolved"
+                                              : "fresh";
+    stats_json_begin_object(json, NULL);
+    stats_json_text(json, "name", tp_destination_text(target->name));
+    stats_json_text(json, "state", state);
+    fill_targets(json, targets);
+    if (targets->resolved_us != 0)
+        stats_json_uint(json, "resolved_s_ago", seconds_since(targets->resolved_us, now_us));
+    if (targets->changed_us != 0)
+        stats_json_uint(json, "changed_s_ago", seconds_since(targets->changed_us, now_us));
+    if (targets->count > 0)
+        stats_json_uint(json, "expires_s", seconds_since(now_us, targets->expires_us));
+    if (targets->problem[0] != '\0')
+        stats_json_text(json, "problem", targets->problem);
+    stats_json_end_object(json);
+}
+
+static void fill_names(struct stats_json *json, const struct proxy_trunk *trunk)
+{
+    bool any = false;
+    for (size_t i = 0; i < trunk->target_count && !any; i++)
+        any = trunk->targets[i].name != NULL;
+    if (!any)
+        return;
+    stats_json_begin_array(json, "names");
+    for (size_t i = 0; i < trunk->target_count; i++)
+        if (trunk->targets[i].name != NULL)
+            fill_name(json, &trunk->targets[i], clock_monotonic_us());
+    stats_json_end_array(json);
+}
+
 static void fill_trunks(const struct daemon_service *service, struct stats_json *json)
 {
     const struct stats_registry *registry = service->shared.registry;
@@ -22,6 +80,7 @@ static void fill_trunks(const struct daemon_service *service, struct stats_json 
         stats_json_slice(json, "country", trunk->screen.country);
         stats_json_boolean(json, "trusted", trunk->screen.trusted);
         stats_json_uint(json, "targets", trunk->target_count);
+        fill_names(json, trunk);
         stats_json_uint(json, "calls_in",
                         stats_label_total(registry, STATS_FAMILY_TRUNK_CALLS_IN, trunk->label_in));
         stats_json_uint(

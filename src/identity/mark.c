@@ -121,11 +121,14 @@ uint32_t ident_branch_loop(struct slice branch)
     return (uint32_t)loop;
 }
 
-uint32_t ident_loop(const struct ident_marks *marks, struct slice request_uri, struct slice routes)
+uint32_t ident_loop(const struct ident_marks *marks, struct slice request_uri,
+                    const struct slice *routes, size_t route_count)
 {
     struct siphash digest = siphash_begin(&marks->loop);
     siphash_part(&digest, SIPHASH_MARK, request_uri);
-    siphash_part(&digest, SIPHASH_MARK, routes);
+    siphash_part(&digest, SIPHASH_MARK, route_count > 0 ? routes[0] : SLICE(""));
+    for (size_t i = 1; i < route_count; i++)
+        siphash_part(&digest, SIPHASH_MARK, routes[i]);
     return (uint32_t)(siphash_end(&digest, SIPHASH_MARK) >> 32);
 }
 

@@ -57,7 +57,9 @@ void proxy_receive_cancel(struct proxy *proxy, const struct proxy_request *reque
     if (status == PROXY_SILENCE)
         return;
     if (status != 0) {
-        proxy_reply(proxy, request, status == 404 ? 481 : (uint16_t)status, SLICE(""), SLICE(""));
+        /* No way on means that no INVITE went on either. */
+        bool stray = status == 404 || status == 503;
+        proxy_reply(proxy, request, stray ? 481 : (uint16_t)status, SLICE(""), SLICE(""));
         return;
     }
     stats_count(proxy->parts.stats, STATS_STATELESS_CANCELS);

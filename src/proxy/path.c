@@ -61,6 +61,24 @@ static int parse_route(const struct proxy *proxy, struct slice value, struct hop
     return parse_hop(proxy, address.uri, hop);
 }
 
+/* Of a sip: or sips: URI; what a tel: URI calls so means nothing. */
+static bool find_maddr(const struct smsg_uri *uri, struct slice *maddr)
+{
+    struct slice whole;
+    return uri->host.length > 0 && smsg_param(uri->params, "maddr", maddr, &whole) &&
+           maddr->length > 0;
+}
+
+/* Where a URI sends a request: to its maddr, else to its host (RFC 3261 section 19.1.1). An error
+ * when that is a name. */
+static int uri_address(const struct smsg_uri *uri, struct tp_address *address)
+{
+    struct slice maddr;
+    bool aimed = find_maddr(uri, &maddr);
+    return tp_address_from_host(aimed ? maddr : uri->host, uri->port != 0 ? uri->port : 5060,
+                                address);
+}
+
 /*
  * A value just as we write it into Record-Route, which is what nearly every peer sends back: told
  * by its text alone, without reading it as a URI. False: it has to be read.
@@ -90,6 +108,42 @@ struct preprocessed {
     struct hop_uri next; /* the topmost Route value that is not ours */
 };
 
+/* The port is left out, and of the parameters those that belong to maddr. */
+static struct slice text_without_maddr(struct proxy *proxy, const struct hop_uri *hop)
+{
+    struct buffer *scratch = &proxy->scratch;
+    size_t begun = scratch->length;
+    const struct smsg_uri *uri = &hop->uri;
+    const char *host_end = slice_past(uri->host) + (uri->host_is_ipv6 ? 1 : 0);
+    buffer_append(scratch, slice_between(hop->text.data, host_end));
+    for (struct slice rest = uri->params; rest.length > 0;) {
+        struct slice param = slice_first(rest, 1 + slice_find(slice_from(rest, 1), ';'));
+        struct slice name = slice_from(slice_first(param, slice_find(param, '=')), 1);
+        if (!slice_equal_nocase(name, SLICE("maddr")) &&
+            !slice_equal_nocase(name, SLICE("transport")))
+            buffer_append(scratch, param);
+        rest = slice_from(rest, param.length);
+    }
+    return slice_make(scratch->data + begun, scratch->length - begun);
+}
+
+/* Section 16.4: a maddr that names us, and the port that the request came to, has done its work. */
+static int strip_maddr(struct proxy *proxy, const struct proxy_request *request,
+                       struct proxy_path *path, struct hop_uri *request_uri)
+{
+    const struct tp_group *group = proxy->parts.group;
+    const struct smsg_uri *uri = &request_uri->uri;
+    struct slice maddr;
+    if (!find_maddr(uri, &maddr))
+        return 0;
+    uint16_t port = tp_group_listener(group, request->packet->listener)->address.port;
+    if ((uri->port != 0 ? uri->port : 5060) != port ||
+        tp_group_find_listener(group, maddr, port) < 0)
+        return 0;
+    path->request_uri = text_without_maddr(proxy, request_uri);
+    return proxy->scratch.overflow ? 513 : parse_hop(proxy, path->request_uri, request_uri);
+}
+
 static int preprocess(struct proxy *proxy, const struct proxy_request *request,
                       struct proxy_path *path, struct preprocessed *out)
 {
@@ -116,6 +170,9 @@ static int preprocess(struct proxy *proxy, const struct proxy_request *request,
     } else {
         total = UINT_MAX; /* not counted: all of them are hops */
     }
+    int status = strip_maddr(proxy, request, path, &out->request_uri);
+    if (status != 0)
+        return status > 0 ? status : 400;
     unsigned index = 0;
     for (struct route_walk walk = walk_routes(message); index < total && next_route(&walk, &value);
          index++) {
@@ -131,6 +188,22 @@ static int preprocess(struct proxy *proxy, const struct proxy_request *request,
             out->mark = hop.mark;
         path->route_pops++;
     }
+    return 0;
+}
+
+/* The trunk's first target for the call: 0, or the status to refuse with. */
+static int choose_target(struct proxy *proxy, const struct proxy_request *request,
+                         const struct proxy_trunk *to, struct proxy_path *path)
+{
+    struct proxy_choice choice;
+    if (proxy_trunk_order(to, &proxy->parts.marks->steering, request->message->call_id, &choice,
+                          1) == 0) {
+        bool unresolved = to->target_count > 0;
+        stats_count(proxy->parts.stats, unresolved ? STATS_UNRESOLVED : STATS_NO_ROUTE);
+        return unresolved ? 503 : 404;
+    }
+    path->next_hop = choice.target->address;
+    path->target_host = choice.host;
     return 0;
 }
 
@@ -152,16 +225,12 @@ static int path_in_dialog(struct proxy *proxy, const struct proxy_request *reque
     path->reversed = route->reversed;
 
     /* A name is resolved by where the trunk is: its target. */
-    uint16_t port = uri->port != 0 ? uri->port : 5060;
-    if (tp_address_from_host(uri->host, port, &path->next_hop) != 0) {
-        const struct tp_address *target =
-            proxy_trunk_target(to, &proxy->parts.marks->steering, request->message->call_id, 0);
-        if (target == NULL) {
-            stats_count(proxy->parts.stats, STATS_NO_ROUTE);
-            return 404;
-        }
-        path->next_hop = *target;
-    } else if (!to->open_targets && !proxy_trunk_owns(to, &path->next_hop)) {
+    if (uri_address(uri, &path->next_hop) != 0) {
+        int status = choose_target(proxy, request, to, path);
+        if (status != 0)
+            return status;
+    } else if (!to->open_targets &&
+               !proxy_trunk_owns(to, &path->next_hop, request->packet->received_us)) {
         stats_count(proxy->parts.stats, STATS_FOREIGN_NEXT_HOP);
         return 403;
     }
@@ -184,7 +253,10 @@ static void retarget(struct proxy *proxy, const struct hop_uri *request_uri,
     /* The host stands in the text with brackets when it is IPv6. */
     const char *host = uri->host.data - (uri->host_is_ipv6 ? 1 : 0);
     buffer_append(scratch, slice_between(request_uri->text.data, host));
-    tp_address_append(scratch, &path->next_hop);
+    if (path->target_host.data != NULL)
+        buffer_append(scratch, path->target_host);
+    else
+        tp_address_append(scratch, &path->next_hop);
     buffer_append(scratch, uri->params);
     if (uri->headers.length > 0) {
         buffer_append_char(scratch, '?');
@@ -197,15 +269,11 @@ static int aim_at_trunk(struct proxy *proxy, const struct proxy_request *request
                         const struct hop_uri *request_uri, const struct proxy_trunk *to,
                         struct proxy_path *path)
 {
-    const struct tp_address *target =
-        proxy_trunk_target(to, &proxy->parts.marks->steering, request->message->call_id, 0);
-    if (target == NULL) {
-        stats_count(proxy->parts.stats, STATS_NO_ROUTE);
-        return 404;
-    }
+    int status = choose_target(proxy, request, to, path);
+    if (status != 0)
+        return status;
     path->to = to;
-    path->next_hop = *target;
-    int listener = proxy_trunk_listener(to, target);
+    int listener = proxy_trunk_listener(to, &path->next_hop);
     if (listener < 0)
         return 500;
     path->listener = (uint16_t)listener;
@@ -224,7 +292,8 @@ int proxy_path_to_trunk(struct proxy *proxy, const struct proxy_request *request
     return aim_at_trunk(proxy, request, &request_uri, to, path);
 }
 
-/* Outside a dialog the table of routes decides; a Route that is left must agree with it. */
+/* Outside a dialog the table of routes decides; a Route that is left, or without one a maddr
+ * (section 16.5), must agree with it. */
 static int path_by_table(struct proxy *proxy, const struct proxy_request *request,
                          const struct preprocessed *pre, struct proxy_path *path)
 {
@@ -237,13 +306,16 @@ static int path_by_table(struct proxy *proxy, const struct proxy_request *reques
         return 404;
     }
     int status = aim_at_trunk(proxy, request, &pre->request_uri, to, path);
-    if (status != 0 || !pre->next_present)
+    const struct smsg_uri *uri = pre->next_present ? &pre->next.uri : &pre->request_uri.uri;
+    struct slice maddr;
+    if (status != 0 || (!pre->next_present && !find_maddr(uri, &maddr)))
         return status;
-    uint16_t port = pre->next.uri.port != 0 ? pre->next.uri.port : 5060;
     struct tp_address next_hop;
-    if (tp_address_from_host(pre->next.uri.host, port, &next_hop) != 0)
+    if (uri_address(uri, &next_hop) != 0)
         return 0;
-    if (!to->open_targets && !proxy_trunk_owns(to, &next_hop)) {
+    if (!to->open_targets && !proxy_trunk_owns(to, &next_hop, request->packet->received_us)) {
+        if (!pre->next_present && screen_is_emergency(request->message, &request->from->screen))
+            return 0; /* goes where the table says rather than nowhere */
         stats_count(proxy->parts.stats, STATS_FOREIGN_NEXT_HOP);
         return 403;
     }
@@ -283,9 +355,9 @@ static int path_of_known_call(struct proxy *proxy, const struct proxy_request *r
     /* A Contact of the other side beats the target, when it is the trunk's. */
     const struct smsg_uri *uri = &pre->request_uri.uri;
     struct tp_address contact;
-    if (pre->request_uri.listener < 0 &&
-        tp_address_from_host(uri->host, uri->port != 0 ? uri->port : 5060, &contact) == 0 &&
-        proxy_trunk_owns(to, &contact) && proxy_trunk_listener(to, &contact) == path->listener)
+    if (pre->request_uri.listener < 0 && uri_address(uri, &contact) == 0 &&
+        proxy_trunk_owns(to, &contact, request->packet->received_us) &&
+        proxy_trunk_listener(to, &contact) == path->listener)
         path->next_hop = contact;
     return 0;
 }
@@ -303,10 +375,11 @@ static int path_unverified(struct proxy *proxy, const struct proxy_request *requ
     const struct smsg *message = request->message;
     bool routed = smsg_first(message, SMSG_HEADER_ROUTE) != NULL || pre->mark.data != NULL;
     if (!routed) {
+        struct slice request_uri = path->request_uri;
         int status = path_of_known_call(proxy, request, pre, path);
         if (status != ERROR_NOT_FOUND)
             return status;
-        path->request_uri = slice_make(NULL, 0);
+        path->request_uri = request_uri;
     }
     if (message->method == SMSG_METHOD_ACK || message->method == SMSG_METHOD_CANCEL) {
         /* Without a Route it can only mean the INVITE of its branch, which the table routed. */
@@ -377,6 +450,34 @@ static int choose_path(struct proxy *proxy, const struct proxy_request *request,
     return path_unverified(proxy, request, pre, path);
 }
 
+/* Of all lines: the first of them may be ours, and the same each time that a spiral comes by. */
+static uint32_t loop_of(const struct proxy *proxy, const struct smsg *message)
+{
+    struct slice lines[SMSG_VALUE_LIMIT];
+    size_t count = 0;
+    const struct smsg_header *route = smsg_first(message, SMSG_HEADER_ROUTE);
+    for (; route != NULL && count < SMSG_VALUE_LIMIT; route = smsg_next(message, route))
+        lines[count++] = smsg_value(message, route);
+    return ident_loop(proxy->parts.marks, message->request_uri, lines, count);
+}
+
+bool proxy_is_for_us(struct proxy *proxy, const struct proxy_request *request)
+{
+    const struct smsg *message = request->message;
+    struct hop_uri request_uri, hop;
+    struct slice value;
+    if (message->method != SMSG_METHOD_OPTIONS ||
+        parse_hop(proxy, message->request_uri, &request_uri) != 0 || request_uri.listener < 0 ||
+        request_uri.uri.user.length > 0)
+        return false;
+    for (struct route_walk walk = walk_routes(message); next_route(&walk, &value);)
+        /* With our mark a strict router put it there, and it is not what is asked for. */
+        if (request_uri.mark.data != NULL || parse_route(proxy, value, &hop) != 0 ||
+            hop.listener < 0)
+            return false;
+    return true;
+}
+
 int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
                     struct proxy_path *path)
 {
@@ -385,9 +486,7 @@ int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
     memset(path, 0, sizeof(*path));
     memset(&pre, 0, sizeof(pre));
     path->strip_tags = !request->from->screen.trusted;
-    const struct smsg_header *route = smsg_first(message, SMSG_HEADER_ROUTE);
-    struct slice routes = route != NULL ? smsg_value(message, route) : SLICE("");
-    path->loop = ident_loop(proxy->parts.marks, message->request_uri, routes);
+    path->loop = loop_of(proxy, message);
     if (is_loop(message, path->loop)) {
         stats_count(proxy->parts.stats, STATS_LOOPS);
         return 482;

@@ -94,34 +94,6 @@ const struct proxy_trunk *proxy_plan_route(const struct proxy_plan *plan,
     return &plan->trunks[index];
 }
 
-bool proxy_trunk_owns(const struct proxy_trunk *trunk, const struct tp_address *address)
-{
-    for (size_t i = 0; i < trunk->source_count; i++)
-        if (tp_network_contains(&trunk->sources[i], address))
-            return true;
-    for (size_t i = 0; i < trunk->target_count; i++)
-        if (tp_address_same_host(&trunk->targets[i], address))
-            return true;
-    return false;
-}
-
-const struct tp_address *proxy_trunk_target(const struct proxy_trunk *trunk,
-                                            const struct hash_key *key, struct slice call_id,
-                                            unsigned attempt)
-{
-    if (trunk->target_count == 0)
-        return NULL;
-    if (trunk->target_count == 1)
-        return &trunk->targets[0];
-    uint64_t first = hash_slice(key, call_id) % trunk->target_count;
-    return &trunk->targets[(first + attempt) % trunk->target_count];
-}
-
-int proxy_trunk_listener(const struct proxy_trunk *trunk, const struct tp_address *address)
-{
-    return address->family == 4 ? trunk->listener_v4 : trunk->listener_v6;
-}
-
 void proxy_plan_destroy(struct proxy_plan *plan)
 {
     if (plan == NULL)
@@ -131,6 +103,9 @@ void proxy_plan_destroy(struct proxy_plan *plan)
         num_trie_destroy(trunk->routes);
         num_trie_destroy(trunk->originates);
         screen_budget_close(trunk->screen.blocks);
+        for (size_t j = 0; j < trunk->target_count; j++)
+            if (trunk->targets[j].name != NULL)
+                tp_destination_close(trunk->targets[j].name);
         free(trunk->number_rules);
         free(trunk->sources);
         free(trunk->targets);

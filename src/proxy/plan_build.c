@@ -13,6 +13,7 @@ struct builder {
     struct stats_registry *registry;
     struct conf_report *report;
     struct proxy_plan *plan;
+    struct tp_resolver *resolver;
     bool failed; /* reported */
 };
 
@@ -119,9 +120,72 @@ static int build_originates(struct builder *b, const struct proxy_trunk_settings
     return error;
 }
 
+static int build_fixed(struct builder *b, const struct tp_name *name, struct proxy_trunk *trunk,
+                       struct proxy_target *target)
+{
+    int protocol =
+        name->protocol >= 0 ? name->protocol : (name->secure ? TP_PROTOCOL_TLS : TP_PROTOCOL_UDP);
+    uint16_t port = name->port != 0 ? name->port : tp_protocol_rows[protocol].port;
+    int error = tp_address_from_host(name->host, port, &target->fixed.address);
+    if (error != 0)
+        return error;
+    target->fixed.protocol = (uint8_t)protocol;
+    target->fixed.identity = tp_target_identity(&target->fixed.address, target->fixed.protocol);
+    target->identity = target->fixed.identity;
+    if (proxy_trunk_listener(trunk, &target->fixed.address) < 0)
+        complain(b,
+                 "trunk \"%.*s\": no listen address in network \"%.*s\" can reach a "
+                 "target of IPv%d",
+                 SLICE_ARGS(trunk->screen.name), SLICE_ARGS(trunk->network),
+                 target->fixed.address.family);
+    return 0;
+}
+
+/* host[:port] as it stands in the configuration. */
+static struct slice shown_host(const struct proxy_target_settings *from)
+{
+    const char *end = slice_past(from->name.host);
+    const char *past = slice_past(from->target);
+    while (end < past && *end != ';')
+        end++;
+    return slice_between(from->name.host.data, end);
+}
+
+static int build_name(struct builder *b, const struct proxy_target_settings *from,
+                      struct proxy_target *target)
+{
+    target->host = shown_host(from);
+    if (b->resolver == NULL)
+        return 0;
+    int error = tp_destination_open(b->resolver, &from->name, &target->name);
+    if (error == 0)
+        target->identity = tp_destination_identity(target->name);
+    return error;
+}
+
+static int build_target(struct builder *b, const struct proxy_target_settings *from,
+                        struct proxy_trunk *trunk, struct proxy_target *target)
+{
+    struct tp_address address;
+    bool unsupported = from->name.secure || from->name.protocol > TP_PROTOCOL_UDP;
+    target->priority = from->priority;
+    target->weight = from->weight;
+    if (unsupported) {
+        complain(b,
+                 "trunk \"%.*s\": target \"%.*s\" asks for a transport that is not built in; "
+                 "udp is",
+                 SLICE_ARGS(trunk->screen.name), SLICE_ARGS(from->target));
+        return 0;
+    }
+    if (tp_address_from_host(from->name.host, 0, &address) == 0)
+        return build_fixed(b, &from->name, trunk, target);
+    return build_name(b, from, target);
+}
+
 static int build_addresses(struct builder *b, const struct proxy_trunk_settings *from,
                            struct proxy_trunk *trunk)
 {
+    const struct proxy_target_settings *targets = from->targets.items;
     trunk->sources = calloc(from->sources.count + 1, sizeof(*trunk->sources));
     trunk->targets = calloc(from->targets.count + 1, sizeof(*trunk->targets));
     if (trunk->sources == NULL || trunk->targets == NULL)
@@ -135,17 +199,11 @@ static int build_addresses(struct builder *b, const struct proxy_trunk_settings 
     }
     trunk->source_count = from->sources.count;
     for (size_t i = 0; i < from->targets.count; i++) {
-        int error =
-            tp_address_from_sockaddr(&from->targets.items[i].socket.any, &trunk->targets[i]);
+        int error = build_target(b, &targets[i], trunk, &trunk->targets[i]);
         if (error != 0)
             return error;
-        if (proxy_trunk_listener(trunk, &trunk->targets[i]) < 0)
-            complain(b,
-                     "trunk \"%.*s\": no listen address in network \"%.*s\" can reach a "
-                     "target of IPv%d",
-                     SLICE_ARGS(from->name), SLICE_ARGS(from->network), trunk->targets[i].family);
+        trunk->target_count = i + 1;
     }
-    trunk->target_count = from->targets.count;
     return 0;
 }
 
@@ -419,9 +477,11 @@ static int open_budgets(struct builder *b, const struct rule_set *rules,
 
 int proxy_plan_create(const struct proxy_settings *settings, const struct rule_set *rules,
                       struct stats_registry *registry, struct screen_ledger *ledger,
-                      struct conf_report *report, struct proxy_plan **plan)
+                      struct tp_resolver *resolver, struct conf_report *report,
+                      struct proxy_plan **plan)
 {
-    struct builder b = {settings, registry, report, calloc(1, sizeof(struct proxy_plan)), false};
+    struct builder b = {settings, registry, report, calloc(1, sizeof(struct proxy_plan)),
+                        resolver, false};
     if (b.plan == NULL)
         return -ENOMEM;
     int error = build(&b, rules);

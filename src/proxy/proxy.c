@@ -191,7 +191,10 @@ static uint16_t validate(struct proxy *proxy, const struct proxy_request *reques
         return 0;
     buffer_append_literal(&proxy->scratch, "Unsupported: ");
     size_t begun = proxy->scratch.length;
-    buffer_append(&proxy->scratch, smsg_value(message, required));
+    for (; required != NULL; required = smsg_next(message, required)) {
+        buffer_append_text(&proxy->scratch, proxy->scratch.length > begun ? ", " : "");
+        buffer_append(&proxy->scratch, smsg_value(message, required));
+    }
     /* A folded value must not break the line that it is quoted on. */
     for (size_t i = begun; i < proxy->scratch.length; i++)
         if (proxy->scratch.data[i] == '\r' || proxy->scratch.data[i] == '\n')
@@ -200,15 +203,6 @@ static uint16_t validate(struct proxy *proxy, const struct proxy_request *reques
     if (!proxy->scratch.overflow)
         *extra = buffer_slice(&proxy->scratch);
     return 420;
-}
-
-/* OPTIONS at ourselves: a Request-URI without user that names one of our addresses. */
-static bool is_for_us(struct proxy *proxy, const struct smsg *message)
-{
-    struct smsg_uri uri;
-    return message->method == SMSG_METHOD_OPTIONS &&
-           smsg_uri_parse(message->request_uri, &uri) == 0 && uri.user.length == 0 &&
-           tp_group_find_listener(proxy->parts.group, uri.host, uri.port) >= 0;
 }
 
 static void relay_other(struct proxy *proxy, const struct proxy_request *request,
@@ -261,7 +255,7 @@ static bool is_refused_for_overload(struct proxy *proxy, const struct proxy_requ
 static void receive_new(struct proxy *proxy, const struct proxy_request *request)
 {
     const struct smsg *message = request->message;
-    if (is_for_us(proxy, message)) {
+    if (proxy_is_for_us(proxy, request)) {
         proxy_reply(proxy, request, proxy->draining ? 503 : 200, SLICE(""),
                     proxy->draining ? SLICE("") : SLICE(options_extra));
         return;

@@ -78,7 +78,8 @@ struct proxy_request {
 struct proxy_path {
     const struct proxy_trunk *to;
     struct tp_address next_hop;
-    uint32_t loop; /* ident_loop() of the request as it arrived */
+    struct slice target_host; /* of a target that is a name; data == NULL: it is an address */
+    uint32_t loop;            /* ident_loop() of the request as it arrived */
     uint16_t listener;
     bool in_dialog; /* the Record-Route mark verified */
     bool reversed;  /* from the called side */
@@ -122,6 +123,9 @@ void proxy_refuse_malformed(struct proxy *proxy, const struct proxy_request *req
 #define PROXY_SILENCE 1
 int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
                     struct proxy_path *path) MUST_CHECK;
+/* OPTIONS at ourselves: a Request-URI without user that names one of our addresses, and no Route
+ * that leads further. */
+bool proxy_is_for_us(struct proxy *proxy, const struct proxy_request *request);
 /* Puts a path onto a trunk's target: target, listener, and a Request-URI that names us replaced. */
 int proxy_path_to_trunk(struct proxy *proxy, const struct proxy_request *request,
                         const struct proxy_trunk *to, struct proxy_path *path) MUST_CHECK;

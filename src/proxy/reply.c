@@ -11,30 +11,13 @@ static void count_refusal(struct proxy *proxy, uint16_t status)
                           proxy->parts.labels->refused[status]);
 }
 
-/*
- * Where a reply without a transaction goes (section 18.2.2 and RFC 3581): to the source address; to
- * the source port when rport asks for it or the Via cannot be read, else to the port of the Via.
+/* As a reply of a transaction (section 18.2.2); where the Via cannot be read, back to the source.
  */
-static struct tp_address reply_address(const struct proxy_request *request, uint16_t *rport)
+static void reply_to(const struct proxy_request *request, struct txn_reply *reply)
 {
-    struct tp_address to = request->packet->source;
-    const struct smsg_via *via = &request->message->via;
-    *rport = via->rport_present ? to.port : 0;
-    if (!via->rport_present && via->host.data != NULL)
-        to.port = via->port != 0 ? via->port : 5060;
-    return to;
-}
-
-static struct slice received_text(const struct proxy_request *request, char text[TP_ADDRESS_TEXT])
-{
-    struct tp_address sent_by;
-    const struct smsg_via *via = &request->message->via;
-    if (!via->rport_present && tp_address_from_host(via->host, 0, &sent_by) == 0 &&
-        tp_address_same_host(&sent_by, &request->packet->source))
-        return slice_make(NULL, 0);
-    struct buffer buffer = buffer_over(text, TP_ADDRESS_TEXT);
-    tp_address_append_host(&buffer, &request->packet->source, false);
-    return buffer_slice(&buffer);
+    txn_reply_to(request->message, request->packet, reply);
+    if (request->message->via.host.data == NULL)
+        reply->to = request->packet->source;
 }
 
 void proxy_reply(struct proxy *proxy, const struct proxy_request *request, uint16_t status,
@@ -43,23 +26,24 @@ void proxy_reply(struct proxy *proxy, const struct proxy_request *request, uint1
     if (request->message->method == SMSG_METHOD_ACK)
         return; /* section 17: nothing answers an ACK */
     char tag[IDENT_TAG_LENGTH];
-    char received[TP_ADDRESS_TEXT];
+    struct txn_reply reply;
     struct ident_hop hop = proxy_hop(request->message);
     ident_tag_write(proxy->parts.marks, &hop, tag);
+    reply_to(request, &reply);
 
-    struct smsg_response response = {
+    const struct smsg_response response = {
         .status = status,
         .reason = reason.length > 0 ? reason : slice_make(NULL, 0),
         .to_tag = slice_make(tag, sizeof(tag)),
-        .received = received_text(request, received),
+        .received = reply.received,
+        .rport = reply.rport,
         .extra = extra,
     };
-    struct tp_address to = reply_address(request, &response.rport);
     struct buffer out = buffer_over(proxy->output, PROXY_OUTPUT_BYTES);
     if (smsg_compose_response(&out, request->message, &response) != 0)
         return;
     count_refusal(proxy, status);
-    proxy_send(proxy, request->packet->listener, &to, buffer_slice(&out));
+    proxy_send(proxy, request->packet->listener, &reply.to, buffer_slice(&out));
 }
 
 void proxy_respond(struct proxy *proxy, struct txn_server *server, const struct smsg *message,

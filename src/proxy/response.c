@@ -72,10 +72,23 @@ static void edit_unavailable(const struct smsg *response, struct smsg_edit *edit
         smsg_edit_remove_header(edit, header);
 }
 
+/* Section 16.7 item 3: without a Via below ours nothing says to whom it would go. */
+static bool has_lower_via(const struct smsg *response)
+{
+    const struct smsg_header *via = smsg_first(response, SMSG_HEADER_VIA);
+    if (smsg_next(response, via) != NULL)
+        return true;
+    struct slice value, rest = smsg_value(response, via);
+    return memchr(rest.data, ',', rest.length) != NULL && smsg_next_value(&rest, &value) &&
+           smsg_next_value(&rest, &value);
+}
+
 /* The response without our Via, in proxy->output. */
 static int compose_upstream(struct proxy *proxy, const struct smsg *response, struct slice *bytes)
 {
     struct smsg_edit edit;
+    if (!has_lower_via(response))
+        return ERROR_MALFORMED;
     smsg_edit_begin(&edit, response);
     smsg_edit_pop_value(&edit, SMSG_HEADER_VIA);
     edit_unavailable(response, &edit);
@@ -83,34 +96,6 @@ static int compose_upstream(struct proxy *proxy, const struct smsg *response, st
     int error = smsg_edit_write(&edit, &out);
     *bytes = buffer_slice(&out);
     return error;
-}
-
-static void client_response(void *user, struct txn_client *client, const struct smsg *response,
-                            const struct tp_packet *packet)
-{
-    struct proxy_context *context = user;
-    struct proxy *proxy = context->proxy;
-    struct slice bytes;
-    (void)client;
-    note_call(proxy, context, response, packet->received_us);
-    if (response->status == 100)
-        return; /* section 16.7 item 5: it was answered by ourselves */
-    int error = compose_upstream(proxy, response, &bytes);
-    if (response->status < 200) {
-        /* Section 16.7 item 2: each provisional but 100 starts Timer C anew. */
-        if (context->method == SMSG_METHOD_INVITE)
-            rt_timer_set(proxy->parts.wheel, &context->timer, packet->received_us,
-                         proxy->snapshot.limits->timer_c_us);
-        if (error == 0)
-            txn_server_respond(context->server, response->status, bytes, packet->received_us);
-        return;
-    }
-    uint16_t status = response->status == 503 ? 500 : response->status;
-    if (error == 0)
-        txn_server_respond(context->server, status, bytes, packet->received_us);
-    else
-        proxy_respond_late(proxy, context->server, 502, packet->received_us);
-    proxy_context_free(context);
 }
 
 /* No final response came, or the request could not be sent. */
@@ -132,6 +117,33 @@ static void give_up(struct proxy_context *context, uint16_t status, uint64_t now
     else
         proxy_respond_late(proxy, context->server, status, now_us);
     proxy_context_free(context);
+}
+
+static void client_response(void *user, struct txn_client *client, const struct smsg *response,
+                            const struct tp_packet *packet)
+{
+    struct proxy_context *context = user;
+    struct proxy *proxy = context->proxy;
+    struct slice bytes;
+    (void)client;
+    int error = response->status == 100 ? 0 : compose_upstream(proxy, response, &bytes);
+    if (error != 0) {
+        /* Nobody can be told this answer; a final one was the last. */
+        if (response->status >= 200)
+            give_up(context, 502, packet->received_us);
+        return;
+    }
+    note_call(proxy, context, response, packet->received_us);
+    if (response->status == 100)
+        return; /* section 16.7 item 5: it was answered by ourselves */
+    uint16_t status = response->status == 503 ? 500 : response->status;
+    /* Section 16.7 item 2: each provisional but 100 starts Timer C anew. */
+    if (status < 200 && context->method == SMSG_METHOD_INVITE)
+        rt_timer_set(proxy->parts.wheel, &context->timer, packet->received_us,
+                     proxy->snapshot.limits->timer_c_us);
+    txn_server_respond(context->server, status, bytes, packet->received_us);
+    if (status >= 200)
+        proxy_context_free(context);
 }
 
 static void client_timeout(void *user, struct txn_client *client, uint64_t now_us)
@@ -181,11 +193,14 @@ static void log_forged(struct proxy *proxy, const struct tp_packet *packet)
              log_slice(call_id, sizeof(call_id), proxy->message.call_id), held_back);
 }
 
-/* Section 18.2.2, for the Via below ours: received and rport, else sent-by. */
+/* Section 18.2.2, for the Via below ours: maddr, else received and rport, else sent-by. */
 static int next_via_address(const struct smsg *message, struct tp_address *to)
 {
     const struct smsg_via *via = &message->via;
     uint64_t rport = 0;
+    if (via->maddr.data != NULL &&
+        tp_address_from_host(via->maddr, via->port != 0 ? via->port : 5060, to) == 0)
+        return 0;
     struct slice value = slice_from(via->rport, sizeof("rport=") - 1);
     if (via->rport_present && value.length > 0 && slice_to_uint64(value, 65535, &rport) != 0)
         return ERROR_MALFORMED;

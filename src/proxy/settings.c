@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/settings.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 
+#include "config/document.h"
 #include "number/normalise.h"
 #include "screening/policy.h"
 
@@ -167,6 +169,99 @@ const struct conf_section proxy_numbering_section = {
     CONF_OBJECT(struct proxy_numbering_settings),
 };
 
+static const struct conf_row target_rows[] = {
+    {.key = "target",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct proxy_target_settings, target),
+     .flags = CONF_REQUIRED,
+     .min = 1,
+     .max = 320,
+     .help = "An address, a host name, or a sip: URI with at most a port and a transport. A name "
+             "without port is resolved by NAPTR, SRV and A or AAAA (RFC 3263), with a port by A or "
+             "AAAA; what DNS changes takes effect without "
+             "a reload. `sources` must cover its addresses all the same."},
+    {.key = "priority",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_target_settings, priority),
+     .fallback = "0",
+     .min = 0,
+     .max = 65535,
+     .help = "Targets of the lowest number come first; others only where those do not serve."},
+    {.key = "weight",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_target_settings, weight),
+     .fallback = "1",
+     .min = 0,
+     .max = 65535,
+     .help = "Its share of the calls among the targets of its priority; 0 for hardly any."},
+};
+
+static int check_target(struct conf_load *load, const struct conf_node *node, void *object)
+{
+    struct proxy_target_settings *target = object;
+    struct conf_quote quote;
+    if (tp_name_parse(target->target, &target->name) == 0)
+        return 0;
+    const struct conf_node *text = conf_node_get(node, "target");
+    text = text != NULL ? text : node;
+    conf_load_error(load, text, "target %s is neither an address nor a name",
+                    conf_load_quote(load, text, &quote));
+    conf_report_expect(load->report, "for example 10.0.0.1:5060, \"[2001:db8::1]:5060\", "
+                                     "carrier.example or \"sip:carrier.example;transport=udp\"");
+    return ERROR_CONFIG;
+}
+
+static const struct conf_section target_section = {
+    .name = "target",
+    .help = "Where calls to a trunk are sent: a target with its priority and weight.",
+    CONF_ROWS(target_rows),
+    CONF_OBJECT(struct proxy_target_settings),
+    .check = check_target,
+};
+
+static int parse_target(struct conf_load *load, const struct conf_node *node,
+                        struct proxy_target_settings *target)
+{
+    if (node->kind != CONF_NODE_SCALAR)
+        return conf_section_load(load->document, node, &target_section, load->arena, load->report,
+                                 target);
+    *target =
+        (struct proxy_target_settings){.target = arena_copy(load->arena, node->text), .weight = 1};
+    return target->target.data != NULL ? check_target(load, node, target) : -ENOMEM;
+}
+
+/* All are read, so that every bad one is reported. */
+static int parse_targets(struct conf_load *load, const struct conf_row *row,
+                         const struct conf_node *node, void *field)
+{
+    struct conf_object_list *list = field;
+    bool failed = false;
+    bool several = node->kind == CONF_NODE_SEQUENCE;
+    const struct conf_node *item = several ? node->first : node;
+    size_t count = several ? node->count : 1;
+    struct proxy_target_settings *items = arena_zalloc(load->arena, (count + 1) * sizeof(*items));
+    (void)row;
+    if (items == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++, item = item->next) {
+        int error = parse_target(load, item, &items[i]);
+        if (error == -ENOMEM)
+            return error;
+        failed = failed || error != 0;
+    }
+    list->items = items;
+    list->count = count;
+    return failed ? ERROR_CONFIG : 0;
+}
+
+static const struct conf_format format_targets = {
+    .name = "list of targets",
+    .example = "[\"10.0.0.1:5060\", {target: carrier.example, priority: 1, weight: 10}]",
+    .size = sizeof(struct conf_object_list),
+    .parse = parse_targets,
+    .shape = CONF_SHAPE_SCALARS_OR_SECTIONS,
+};
+
 static const struct conf_choice origin_choices[] = {
 #define ORIGIN_ROW(identifier, word) {word, SCREEN_ORIGIN_##identifier, NULL},
     SCREEN_ORIGIN_TABLE(ORIGIN_ROW)
@@ -242,9 +337,11 @@ static const struct conf_row trunk_rows[] = {
     {.key = "targets",
      .type = CONF_CUSTOM,
      CONF_FIELD(struct proxy_trunk_settings, targets),
-     .format = &conf_format_address_list,
-     .argument = SIP_PORT,
-     .help = "Where calls to this trunk are sent; calls are spread over them by Call-ID."},
+     .format = &format_targets,
+     .section = &target_section,
+     .help = "Where calls to this trunk are sent: addresses and names, or entries of target, "
+             "priority (0 first) and weight. Calls are spread over those of one priority by "
+             "Call-ID."},
 };
 
 const struct conf_section proxy_trunk_section = {

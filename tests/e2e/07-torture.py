@@ -1,185 +1,130 @@
 #!/usr/bin/env python3
-"""The torture messages of RFC 4475 and RFC 5118, as ../shared/data/torture/*/expected.tsv says.
+"""The torture messages of RFC 4475 and RFC 5118 through a running daemon: docs/rfc4475.md.
 
-Prints a table: file, expected, got, verdict. Each message comes from a trunk of its own call, and
-whatever is forwarded must be forwarded byte for byte but for what a proxy owes to write.
+Prints a table: file, expected, got, verdict. Whatever is forwarded must be forwarded byte for byte
+but for what a proxy owes to write.
 """
 
 import os
 import re
 
-from lib import checks, sip
-from lib.checks import DATA, Skip, case, check
-from lib.daemon import CALLEE, CALLER, Daemon
+from lib import checks, sip, torture
+from lib.checks import Failure, case, check, equal
+from lib.daemon import ABROAD, CALLEE, CALLER, Daemon
 from lib.site import Site
 
-FOLDER = os.path.join(DATA, "torture")
 
-# What counts as expected where the sheet leaves a choice, or says it in words that the reading of
-# wanted() below does not catch. "forward", "drop", or a status.
-CHOICES = {
-    # Responses of transactions that never were: dropped whatever else is said of them.
-    "unreason.dat": {"drop"},
-    "noreason.dat": {"drop"},
-    # Within a dialog that we did not admit (DESIGN section 2): its To-tag has no mark of ours.
-    "via-received-param-no-delim": {"forward", "403"},
-    "ipv6-good": {"forward"},
-    "port-unambiguous": {"forward"},
-    "ipv6-correct-abnf-2-colons": {"forward"},
-}
+class Stage:
+    """A daemon of one worker, which does things in the order in which they come: when an OPTIONS
+    that was sent behind a message is answered, all that becomes of the message at once has been."""
 
-
-def wanted(name, behaviour, never):
-    """The outcomes that the sheet allows."""
-    if name in CHOICES:
-        return CHOICES[name]
-    text = behaviour.lower()
-    found = set(re.findall(r"\b[456]\d\d\b", re.sub(r"\([^)]*\)", "", text)))
-    if "forward" in text or "accept" in text:
-        found.add("forward")
-    if "drop" in text:
-        found.add("drop")
-    if "never forward" in never.lower() and "bracket" not in never and "sp" not in never.lower():
-        found.discard("forward")
-    return found
-
-
-def sheets():
-    """(path, expected behaviour, what must never be) of each message."""
-    rows = []
-    for folder in sorted(os.listdir(FOLDER)):
-        with open(os.path.join(FOLDER, folder, "expected.tsv"), encoding="utf-8") as sheet:
-            head = sheet.readline().rstrip("\n").split("\t")
-            behaviour = next(at for at, name in enumerate(head) if name.startswith("expected"))
-            for line in sheet:
-                cells = line.rstrip("\n").split("\t")
-                never = cells[behaviour + 1] if len(cells) > behaviour + 1 else ""
-                rows.append((os.path.join(FOLDER, folder, cells[0]), cells[behaviour], never))
-    return rows
-
-
-def read_message(path):
-    """The message as it is on the wire.
-
-    The archive of RFC 5118 has lost its CRs and the empty line behind headers without a body, its
-    Content-Lengths fit no form of its bodies (which by RFC 3261 section 18.3 would be all that
-    matters).
-    """
-    with open(path, "rb") as file:
-        raw = file.read()
-    if b"\r" in raw:
-        return raw
-    raw = raw.replace(b"\n", b"\r\n")
-    if b"\r\n\r\n" not in raw:
-        raw = raw.rstrip() + b"\r\n\r\n"
-    return re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(body(raw)), raw)
-
-
-def with_own_branch(raw, used):
-    """Some messages share a branch and would pass for retransmissions of each other (RFC 3261
-    section 17.2.3 does not look at Call-ID): the later ones get a branch of their own."""
-    found = re.search(rb";branch=([^;,\s]+)", raw)
-    if found is None:
-        return raw
-    branch = found.group(1)
-    if branch in used:
-        raw = raw.replace(branch, branch + sip.unique("-").encode(), 1)
-    used.add(branch)
-    return raw
-
-
-def header_lines(raw):
-    """Header lines with their continuations, but those that a proxy writes."""
-    head = re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[0]
-    lines = re.findall(rb"[^\r\n]+(?:\r?\n[ \t]+[^\r\n]*)*", head)[1:]
-    ours = rb"(?i)(via|v|record-route|max-forwards)[ \t]*:"
-    return [line for line in lines if not re.match(ours, line)]
-
-
-def body(raw):
-    return (re.split(rb"\r?\n\r?\n", raw, maxsplit=1) + [b""])[1]
-
-
-def vias(raw):
-    return [line for line in re.findall(rb"(?mi)^(?:via|v)[ \t]*:[^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*",
-                                        re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[0])]
-
-
-def differences(sent, got):
-    """What a proxy changed without owing it; None when nothing."""
-    if header_lines(sent) != header_lines(got):
-        return "headers changed"
-    if body(sent) != body(got):
-        return "body changed"
-    if sent.split(b" ")[1] != got.split(b" ")[1]:
-        return "Request-URI changed"
-    below = vias(got)[1:]
-    if len(below) != len(vias(sent)) or below[1:] != vias(sent)[1:]:
-        return "Vias changed"
-    return None
-
-
-def outcome(daemon, sender, callee, raw):
-    """What became of a message: the words of the table, and the difference if it was forwarded."""
-    port = re.match(rb"(?i)[^\n]*:(\d+)", (vias(raw) or [b""])[0].split(b";")[0])
-    extra = None
-    if port and port.group(1).decode() not in ("5060", "0") and int(port.group(1)) < 65536:
-        extra = sip.Endpoint(sender.site, sender.host, int(port.group(1)))
-    sender.endpoint.send(raw, daemon.address)
-    statuses, forwarded = [], None
-    for _ in range(3):
-        forwarded = forwarded or callee.receive(0.1)
-        for endpoint in filter(None, (sender.endpoint, extra)):
-            statuses += [message.status for message in endpoint.drain()]
-        if forwarded or any(status != 100 for status in statuses):
-            break
-    if extra:
-        extra.socket.close()
-    if forwarded is not None:
-        # So that nobody repeats anything into the next message's time.
-        status = 100 if forwarded.method == "INVITE" else 200
-        callee.send(sip.response(forwarded, status), daemon.address)
-        if status == 200:
-            sender.endpoint.receive(0.5)
-        return "forward", differences(raw, forwarded.raw)
-    final = [str(status) for status in statuses if status != 100]
-    return (final[0] if final else "drop"), None
-
-
-class Sender:
-    def __init__(self, site, host):
+    def __init__(self, site):
         self.site = site
-        self.host = host
-        self.endpoint = sip.Endpoint(site, host)
+        self.daemon = Daemon(site, workers=1)
+        self.sender = sip.Endpoint(site, CALLER)
+        self.callee = sip.Endpoint(site, CALLEE)
+        self.prober = sip.Endpoint(site, ABROAD)
+        self.used = set()
+
+    def settle(self):
+        us = f"sip:{sip.host_port(self.daemon.address)}"
+        probe = sip.request(self.prober, "OPTIONS", us, sip.unique("probe"),
+                            "<sip:probe@example.net>;tag=1", f"<{us}>", 1)
+        self.prober.send(probe, self.daemon.address)
+        if self.prober.receive(5) is None:
+            raise Failure("the daemon answers no more")
+
+    def outcome(self, raw):
+        """What became of a message: the word of the table, and the message that was forwarded or
+        the answer."""
+        port = torture.via_port(raw)
+        extra = sip.Endpoint(self.site, CALLER, port) if port else None
+        self.settle()
+        self.callee.drain()
+        self.sender.drain()
+        self.sender.send(raw, self.daemon.address)
+        self.settle()
+        answers = self.sender.drain() + (extra.drain() if extra else [])
+        if extra:
+            extra.socket.close()
+        answers = [message for message in answers if message.status != 100]
+        forwarded = self.callee.drain()
+        if forwarded:
+            # So that nobody repeats it into the time of the next message.
+            status = 100 if forwarded[0].method == "INVITE" else 200
+            self.callee.send(sip.response(forwarded[0], status), self.daemon.address)
+            return "forward", forwarded[0]
+        if answers:
+            return str(answers[0].status), answers[0]
+        return "drop", None
+
+    def send(self, path):
+        raw = torture.with_own_branch(torture.read(path), self.used, sip.unique("-"))
+        return raw, *self.outcome(raw)
 
 
-@case("torture")
-def torture():
-    if not os.path.isdir(FOLDER):
-        raise Skip(f"{FOLDER} is not there")
+@case("each message has its verdict")
+def verdicts():
     with Site() as site:
-        daemon = Daemon(site)
-        sender, callee = Sender(site, CALLER), sip.Endpoint(site, CALLEE)
-        rows = sheets()
-        table, used = [], set()
-        for path, behaviour, never in rows:
-            name = os.path.basename(path)
-            raw = with_own_branch(read_message(path), used)
-            got, difference = outcome(daemon, sender, callee, raw)
-            callee.drain()
-            sender.endpoint.drain()
-            allowed = wanted(name, behaviour, never)
-            verdict = "ok" if got in allowed and not difference else f"WRONG {difference or ''}"
-            table.append((name, "/".join(sorted(allowed)), got, verdict, behaviour))
-        print(f"    {'file':28}  {'expected':14}  {'got':8}  verdict")
-        for name, allowed, got, verdict, behaviour in table:
-            print(f"    {name:28}  {allowed:14}  {got:8}  {verdict}")
-            if verdict != "ok":
-                print(f"    {'':28}  ({behaviour})")
-        wrong = [row[0] for row in table if row[3] != "ok"]
-        check(not wrong, f"{len(table)} messages came out as expected", ", ".join(wrong))
-        check(daemon.process.running(), "the daemon is alive")
-        daemon.stop()
+        stage = Stage(site)
+        wrong, sent = [], 0
+        print(f"    {'section':9} {'message':34} {'expected':9} {'got':9} verdict")
+        for section, name, owed, expected in torture.verdicts():
+            for path in torture.files(name):
+                raw, got, message = stage.send(path)
+                difference = torture.differences(raw, message.raw) if got == "forward" else None
+                verdict = "ok" if got == expected and not difference else "WRONG"
+                sent += 1
+                shown = os.path.basename(path)
+                print(f"    {section:9} {shown:34} {expected:9} {got:9} {verdict}")
+                if verdict != "ok":
+                    wrong.append(shown)
+                    print(f"    {'':9} {difference or ''} ({owed})")
+        check(not wrong, f"{sent} messages came out as expected", ", ".join(wrong))
+        lost = [name for _, name, _, _ in torture.verdicts() if name != "test" and
+                not os.path.isfile(torture.own(name))]
+        check(not lost, "and none is missing", ", ".join(lost))
+        check(stage.daemon.process.running(), "the daemon is alive")
+        stage.daemon.stop()
+
+
+@case("what the verdict does not tell")
+def details():
+    with Site() as site:
+        stage = Stage(site)
+        _, _, answer = stage.send(torture.own("bext01"))
+        equal(answer.header("Unsupported"), "noProxyKnowsThis, norDoesAnyProxyKnowThis",
+              "bext01: Unsupported has the values of Proxy-Require, all and only")
+        _, _, answer = stage.send(torture.own("multi01"))
+        check(answer.header("Call-ID") and answer.header("CSeq") and
+              len(answer.all("Via")) == 1, "multi01: the 400 can be told to belong to it", answer)
+        _, got, message = stage.send(torture.own("dblreq"))
+        check(got == "forward" and b"INVITE" not in message.raw,
+              "dblreq: nothing of the second request goes on")
+        raw = torture.read(torture.own("mpart01"))
+        raw = re.sub(rb"Route: [^\r]*\r\n", b"", raw).replace(b"mpart01", b"mpart02")
+        got, message = stage.outcome(raw)
+        check(got == "forward" and torture.differences(raw, message.raw) is None,
+              "mpart01: without its Route it is forwarded, all parts byte for byte", got)
+        _, got, message = stage.send(torture.own("inv2543"))
+        equal((got, message.header("Max-Forwards"), message.tag("From")), ("forward", "70", None),
+              "inv2543: Max-Forwards is added, a tag is not")
+        raw = torture.read(torture.own("badbranch"))
+        stage.outcome(raw)
+        other = raw.replace(b"badbranch.61", b"badbranch.62")
+        equal(stage.outcome(other)[0], "forward",
+              "badbranch: another request with the cookie alone is no retransmission of it")
+        equal(stage.outcome(other)[0], "200", "    and the same one again is")
+        for name, headers in (("via-received-param-with-delim", b"BYE"),
+                              ("mult-ip-in-header", b"BYE")):
+            raw = torture.read(torture.own(name)).replace(headers, b"OPTIONS")
+            raw = re.sub(rb"(To: [^;\r]*);tag=[^\r]*", rb"\1", raw)
+            got, message = stage.outcome(raw)
+            check(got == "forward" and torture.differences(raw, message.raw) is None,
+                  f"{name}: outside a dialog it is forwarded", got)
+            equal(sip.parameter(message.all("Via")[1], "received"), site.address(CALLER),
+                  "    with received as we saw it")
+        stage.daemon.stop()
 
 
 checks.main(limit=60)

@@ -5,7 +5,7 @@ exits with 0 when all passed, with 77 when it was skipped, and else with 1.
 
 Environment: RINGFENCE_BUILD (folder of the programs, default build), RINGFENCE_SANITIZE (address or
 thread: what the programs were built with), RINGFENCE_SLOW (multiplies all times; by default 1, and
-more under a sanitizer).
+more under a sanitizer), RINGFENCE_DATA (folder of test data, default ../shared/data).
 """
 
 import os
@@ -16,7 +16,7 @@ import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.abspath(os.environ.get("RINGFENCE_BUILD") or os.path.join(TOP, "build"))
-DATA = os.path.join(os.path.dirname(TOP), "shared", "data")
+DATA = os.environ.get("RINGFENCE_DATA") or os.path.join(os.path.dirname(TOP), "shared", "data")
 SANITIZE = os.environ.get("RINGFENCE_SANITIZE", "")
 SLOW = float(os.environ.get("RINGFENCE_SLOW") or {"": 1, "address": 3, "thread": 5}[SANITIZE])
 LONG = "--long" in sys.argv

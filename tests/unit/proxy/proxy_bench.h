@@ -190,7 +190,8 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
     ck_assert_int_eq(
         screen_policy_create(&b->screening, rules, b->registry, b->ledger, b->report, &b->policy),
         0);
-    error = proxy_plan_create(&b->settings, rules, b->registry, b->ledger, b->report, &b->plan);
+    error =
+        proxy_plan_create(&b->settings, rules, b->registry, b->ledger, NULL, b->report, &b->plan);
     conf_report_print(b->report, stderr, false);
     ck_assert_int_eq(error, 0);
     b->snapshot = (struct proxy_snapshot){b->plan, b->policy, &b->settings.limits};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/plan.h"
+
+/* Targets of one trunk that a call is ordered over; what is beyond has a chance at the next call.
+ */
+#define CANDIDATE_LIMIT 128
+
+bool proxy_trunk_owns(const struct proxy_trunk *trunk, const struct tp_address *address,
+                      uint64_t now_us)
+{
+    for (size_t i = 0; i < trunk->source_count; i++)
+        if (tp_network_contains(&trunk->sources[i], address))
+            return true;
+    for (size_t i = 0; i < trunk->target_count; i++) {
+        const struct proxy_target *target = &trunk->targets[i];
+        if (target->name != NULL
+                ? tp_targets_know(tp_destination_targets(target->name), address, now_us)
+                : tp_address_same_host(&target->fixed.address, address))
+            return true;
+    }
+    return false;
+}
+
+int proxy_trunk_listener(const struct proxy_trunk *trunk, const struct tp_address *address)
+{
+    return address->family == 4 ? trunk->listener_v4 : trunk->listener_v6;
+}
+
+/* ---- the order of a call ------------------------------------------------------------------- */
+
+struct candidate {
+    struct proxy_choice choice;
+    uint32_t priority; /* the trunk's */
+    uint32_t inner;    /* priority that DNS gave */
+    double draw;       /* among the trunk's targets */
+    double inner_draw;
+};
+
+struct candidates {
+    const struct proxy_trunk *trunk;
+    uint64_t call; /* hash of the Call-ID */
+    size_t count;
+    struct candidate items[CANDIDATE_LIMIT];
+};
+
+static bool goes_before(const struct candidate *a, const struct candidate *b)
+{
+    if (a->priority != b->priority)
+        return a->priority < b->priority;
+    if (a->draw != b->draw)
+        return a->draw < b->draw;
+    if (a->inner != b->inner)
+        return a->inner < b->inner;
+    return a->inner_draw < b->inner_draw;
+}
+
+/* Kept in order; few enough that moving them is cheap. */
+static void insert(struct candidates *all, const struct candidate *candidate)
+{
+    size_t at = all->count;
+    if (proxy_trunk_listener(all->trunk, &candidate->choice.target->address) < 0)
+        return; /* an address of a family that the trunk's network does not have */
+    if (at == CANDIDATE_LIMIT) {
+        if (!goes_before(candidate, &all->items[at - 1]))
+            return;
+        at--;
+    } else {
+        all->count++;
+    }
+    for (; at > 0 && goes_before(candidate, &all->items[at - 1]); at--)
+        all->items[at] = all->items[at - 1];
+    all->items[at] = *candidate;
+}
+
+static void add_name(struct candidates *all, const struct proxy_target *target,
+                     struct candidate *candidate)
+{
+    const struct tp_targets *found = tp_destination_targets(target->name);
+    for (size_t i = 0; i < found->count; i++) {
+        candidate->choice.target = &found->targets[i];
+        candidate->inner = found->targets[i].priority;
+        candidate->inner_draw =
+            tp_draw(all->call, found->targets[i].identity, found->targets[i].weight);
+        insert(all, candidate);
+    }
+}
+
+static void add_target(struct candidates *all, const struct proxy_target *target)
+{
+    struct candidate candidate = {
+        .choice = {.target = &target->fixed, .host = target->host},
+        .priority = target->priority,
+        .draw = tp_draw(all->call, target->identity, target->weight),
+    };
+    if (target->name != NULL)
+        add_name(all, target, &candidate);
+    else if (target->host.data == NULL)
+        insert(all, &candidate);
+}
+
+size_t proxy_trunk_order(const struct proxy_trunk *trunk, const struct hash_key *key,
+                         struct slice call_id, struct proxy_choice *choices, size_t capacity)
+{
+    struct candidates all;
+    if (capacity == 0)
+        return 0;
+    /* Most trunks have one target, and nothing to draw. */
+    if (trunk->target_count == 1 && trunk->targets[0].host.data == NULL) {
+        choices[0] = (struct proxy_choice){.target = &trunk->targets[0].fixed};
+        return proxy_trunk_listener(trunk, &choices[0].target->address) >= 0 ? 1 : 0;
+    }
+    all.trunk = trunk;
+    all.call = hash_slice(key, call_id);
+    all.count = 0;
+    for (size_t i = 0; i < trunk->target_count; i++)
+        add_target(&all, &trunk->targets[i]);
+    size_t count = all.count < capacity ? all.count : capacity;
+    for (size_t i = 0; i < count; i++)
+        choices[i] = all.items[i].choice;
+    return count;
+}

@@ -1,0 +1,102 @@
+"""Kamailio (Debian: kamailio) as a neighbour: a stateful proxy that record-routes."""
+
+import os
+import shutil
+import signal
+import socket
+
+from . import checks, sip
+from .site import Process
+
+# One child per address, so that it keeps the order of what it gets.
+_CONFIG = """#!KAMAILIO
+debug=0
+log_stderror=yes
+children=1
+disable_tcp={disable_tcp}
+auto_aliases=no
+dns=no
+rev_dns=no
+use_dns_failover=off
+server_signature=no
+listen=udp:{address}:5060
+{listen_tcp}
+loadmodule "pv.so"
+loadmodule "kex.so"
+loadmodule "tm.so"
+loadmodule "rr.so"
+loadmodule "sl.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+modparam("tm", "fr_timer", 2000)
+modparam("tm", "fr_inv_timer", 60000)
+modparam("tm", "wt_timer", 1000)
+
+request_route {{
+	if (!mf_process_maxfwd_header("10")) {{
+		sl_send_reply("483", "Too Many Hops");
+		exit;
+	}}
+	if (is_method("CANCEL")) {{
+		if (t_check_trans()) t_relay();
+		exit;
+	}}
+	if (has_totag()) {{
+		if (loose_route()) t_relay();
+		else if (is_method("ACK")) t_check_trans();
+		else sl_send_reply("404", "Not Here");
+		exit;
+	}}
+	if (is_method("OPTIONS") && $rU == $null) {{
+		sl_send_reply("200", "OK");
+		exit;
+	}}
+	if (!t_newtran()) exit;
+	record_route();
+	{route}
+	if (!t_relay()) t_reply("500", "Relay Failed");
+}}
+"""
+
+
+class Kamailio:
+    """A running one. route: script lines that set $du of a new request."""
+
+    def __init__(self, site, address, route, transport="udp"):
+        program = shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        if program is None:
+            raise checks.Skip("kamailio is not installed")
+        streams = transport != "udp"
+        config = site.write("kamailio.cfg", _CONFIG.format(
+            address=address, route=route, disable_tcp="no" if streams else "yes",
+            listen_tcp=f"listen=tcp:{address}:5060" if streams else ""))
+        self.address = (address, 5060)
+        # Its children end with it only when it is asked to.
+        self.process = Process(site, "kamailio", [
+            "setpriv", "--pdeathsig", "TERM", program, "-DD", "-E", "-m", "64", "-M", "8",
+            "-f", config, "-Y", site.folder, "-P", site.path("kamailio.pid")])
+        if not checks.wait_for(self._answers, 10, every=0.1):
+            log = self.process.log()
+            self.stop()
+            raise checks.Failure(f"kamailio did not start:\n{log[-2000:]}")
+
+    def _answers(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((self.address[0], 0))
+            probe.settimeout(0.3)
+            host = probe.getsockname()[1]
+            probe.sendto((f"OPTIONS sip:{self.address[0]}:5060 SIP/2.0\r\n"
+                          f"Via: SIP/2.0/UDP {self.address[0]}:{host};branch={sip.unique('z9hG4bK')}"
+                          f"\r\nMax-Forwards: 5\r\nFrom: <sip:probe@test>;tag=1\r\n"
+                          f"To: <sip:{self.address[0]}>\r\nCall-ID: {sip.unique('probe')}\r\n"
+                          "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n").encode(), self.address)
+            try:
+                return probe.recv(2000).startswith(b"SIP/2.0 200")
+            except OSError:
+                return False
+
+    def stop(self):
+        self.process.signal(signal.SIGTERM)
+        if self.process.wait(5) is None:
+            self.process.kill()

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clauses of RFC 3261 section 16 that no call of everyday comes by: docs/rfc3261.md. */
+#include "unit/proxy/proxy_calls.h"
+
+static const char rules[] = "rules:\n"
+                            "  - {id: never, when: 'caller.display == \"-\"', score: 1}\n"
+                            "policy:\n"
+                            "  - {at: 90, do: block, with: '603+'}\n";
+
+/* A request outside a dialog. */
+static const char *fresh(const char *method, const char *uri, const char *branch, const char *more)
+{
+    static char text[4096];
+    snprintf(text, sizeof(text),
+             "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK%s\r\n"
+             "Max-Forwards: 70\r\n%sFrom: <sip:a@b>;tag=from\r\nTo: <sip:c@d>\r\n"
+             "Call-ID: %s\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n",
+             method, uri, branch, more, branch, method);
+    return text;
+}
+
+/* ---- maddr (16.4, 16.5) ------------------------------------------------------------------ */
+
+START_TEST(maddr_of_ours_is_stripped)
+{
+    static const struct {
+        const char *uri;
+        const char *sent;
+    } rows[] = {
+        {"sip:u@elsewhere.example;maddr=127.0.91.1", "INVITE sip:u@elsewhere.example SIP/2.0\r\n"},
+        {"sip:u@elsewhere.example:5060;x=1;MADDR=127.0.91.1;transport=udp;y",
+         "INVITE sip:u@elsewhere.example;x=1;y SIP/2.0\r\n"},
+        {"sip:u@[2001:db8::1];maddr=127.0.91.1", "INVITE sip:u@[2001:db8::1] SIP/2.0\r\n"},
+        /* What is left names us: the target takes its place. */
+        {"sip:u@127.0.91.1;maddr=127.0.91.1;x", "INVITE sip:u@198.51.100.1:5060;x SIP/2.0\r\n"},
+        /* No maddr at all. */
+        {"tel:+861062345678;maddr=127.0.91.1", "INVITE tel:+861062345678;maddr=127.0.91.1 "},
+        {"tel:+861062345678;maddr=203.0.113.1", "INVITE tel:+861062345678;maddr=203.0.113.1 "},
+        {"sip:u@x.example;maddr", "INVITE sip:u@x.example;maddr SIP/2.0\r\n"},
+        /* A name is where the trunk is. */
+        {"sip:u@127.0.91.1;maddr=gateway.example", "INVITE sip:u@198.51.100.1:5060;maddr=gateway"},
+    };
+    struct bench b;
+    bench_open(&b, site, rules);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char branch[8];
+        snprintf(branch, sizeof(branch), "m%zu", i);
+        bench_receive(&b, A, 0, fresh("INVITE", rows[i].uri, branch, ""));
+        bench_expect(&b, 1, B, rows[i].sent);
+    }
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(maddr_is_the_only_target)
+{
+    struct bench b;
+    bench_open(&b, site, rules);
+    /* Of the trunk that the table chose, but not the target that it would have had. */
+    bench_receive(&b, A, 0, fresh("INVITE", "sip:u@x.example:5066;maddr=198.51.100.7", "1", ""));
+    bench_expect(&b, 1, "198.51.100.7:5066", "INVITE sip:u@x.example:5066;maddr=198.51.100.7 ");
+    /* Ours, but another port than the request came to: it is no trunk's. */
+    bench_receive(&b, A, 0, fresh("INVITE", "sip:u@x.example:5066;maddr=127.0.91.1", "2", ""));
+    bench_expect(&b, 0, A, "SIP/2.0 403 ");
+    bench_receive(&b, A, 0, fresh("INVITE", "sip:u@x.example;maddr=203.0.113.1", "3", ""));
+    bench_expect(&b, 0, A, "SIP/2.0 403 ");
+    ck_assert_uint_eq(bench_total(&b, STATS_FOREIGN_NEXT_HOP), 2);
+    bench_receive(&b, A, 0, fresh("INVITE", "sip:110@x.example;maddr=203.0.113.1", "4", ""));
+    bench_expect(&b, 1, B, "INVITE sip:110@x.example;maddr=203.0.113.1 ");
+    /* A Route goes first (item 7 of 16.6). */
+    bench_receive(&b, A, 0,
+                  fresh("INVITE", "sip:u@x.example;maddr=203.0.113.1", "5",
+                        "Route: <sip:198.51.100.8;lr>\r\n"));
+    bench_expect(&b, 1, "198.51.100.8:5060", "INVITE sip:u@x.example;maddr=203.0.113.1 ");
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(maddr_of_a_contact_and_of_a_route)
+{
+    struct bench b;
+    bench_open(&b, site, rules);
+    establish(&b);
+    bench_receive(&b, A, 0,
+                  in_dialog("INFO", "sip:callee@10.1.1.1;maddr=198.51.100.9", "from", "to",
+                            "192.0.2.1", routes_of(answered, true), 2));
+    bench_expect(&b, 0, "198.51.100.9:5060", "INFO sip:callee@10.1.1.1;maddr=198.51.100.9 ");
+    bench_receive(&b, A, 0,
+                  in_dialog("INFO", "sip:callee@198.51.100.1;maddr=10.1.1.1", "from", "to",
+                            "192.0.2.1", routes_of(answered, true), 3));
+    bench_expect(&b, 0, A, "SIP/2.0 403 ");
+    char routes[2048];
+    snprintf(routes, sizeof(routes), "%sRoute: <sip:10.1.1.1;maddr=198.51.100.3;lr>\r\n",
+             routes_of(answered, true));
+    bench_receive(&b, A, 0,
+                  in_dialog("INFO", "sip:callee@10.1.1.1", "from", "to", "192.0.2.1", routes, 4));
+    bench_expect(&b, 0, "198.51.100.3:5060", "INFO sip:callee@10.1.1.1 ");
+    bench_close(&b);
+}
+END_TEST
+
+/* ---- what is addressed to us (16.3, 16.4) ------------------------------------------------ */
+
+START_TEST(options_are_ours_only_without_a_route_that_leads_on)
+{
+    struct bench b;
+    bench_open(&b, site, rules);
+    bench_receive(&b, A, 0, fresh("OPTIONS", "sip:127.0.91.1", "1", ""));
+    bench_expect(&b, 0, A, "SIP/2.0 200 ");
+    bench_receive(&b, A, 0,
+                  fresh("OPTIONS", "sip:127.0.91.1", "2", "Route: <sip:127.0.91.1;lr>\r\n"));
+    bench_expect(&b, 0, A, "SIP/2.0 200 ");
+    bench_receive(&b, A, 0,
+                  fresh("OPTIONS", "sip:127.0.91.1", "3",
+                        "Route: <sip:127.0.91.1;lr>, <sip:198.51.100.8;lr>\r\n"));
+    bench_expect(&b, 0, "198.51.100.8:5060", "OPTIONS ");
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(options_of_a_strict_router_go_on)
+{
+    struct bench b;
+    bench_open(&b, site, rules);
+    establish(&b);
+    const char *routes = routes_of(answered, true);
+    char uri[128];
+    snprintf(uri, sizeof(uri), "%.*s", (int)strcspn(routes + 8, ">"), routes + 8);
+    bench_receive(&b, A, 0,
+                  in_dialog("OPTIONS", uri, "from", "to", "192.0.2.1",
+                            "Route: <sip:callee@198.51.100.1>\r\n", 2));
+    bench_expect(&b, 0, B, "OPTIONS sip:callee@198.51.100.1 SIP/2.0\r\n");
+    bench_close(&b);
+}
+END_TEST
+
+/* ---- loops (16.3 item 4, RFC 5393) ------------------------------------------------------- */
+
+/* A request of a dialog that passed here twice: only the second of its Route lines tells the two
+ * passages apart. */
+START_TEST(spiral_with_one_first_route_is_no_loop)
+{
+    struct bench b;
+    bench_open(&b, site, rules);
+    establish(&b);
+    char ours[128], routes[1024], back[8192];
+    const char *found = routes_of(answered, true);
+    snprintf(ours, sizeof(ours), "%.*s", (int)strcspn(found, "\r"), found);
+    snprintf(routes, sizeof(routes), "%s\r\nRoute: <sip:198.51.100.1;lr>\r\n%s\r\n", ours, ours);
+    bench_receive(
+        &b, A, 0,
+        in_dialog("INFO", "sip:callee@198.51.100.1", "from", "to", "192.0.2.1", routes, 2));
+    const char *out = bench_expect(&b, 0, B, "INFO ");
+    /* The peer takes its own Route off and sends it back. */
+    const char *via = strstr(out, "Via: ");
+    const char *its = strstr(out, "Route: <sip:198.51.100.1;lr>\r\n");
+    ck_assert_ptr_nonnull(its);
+    snprintf(back, sizeof(back),
+             "INFO sip:callee@198.51.100.1 SIP/2.0\r\n"
+             "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKspiral\r\n%.*s%s",
+             (int)(its - via), via, strchr(its, '\n') + 1);
+    bench_receive(&b, A, 0, back);
+    bench_expect(&b, 0, B, "INFO ");
+    /* And when it comes again as it was, it is one. */
+    snprintf(back, sizeof(back),
+             "INFO sip:callee@198.51.100.1 SIP/2.0\r\n"
+             "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKloop\r\n%s\r\n%s",
+             ours, strstr(b.sent[0].bytes, "Via: "));
+    bench_receive(&b, A, 0, back);
+    bench_expect(&b, 0, A, "SIP/2.0 482 ");
+    bench_close(&b);
+}
+END_TEST
+
+/* ---- responses (16.7) -------------------------------------------------------------------- */
+
+START_TEST(response_for_us_alone_goes_nowhere)
+{
+    struct bench b;
+    char text[8192], cut[16384];
+    bench_open(&b, site, rules);
+    bench_receive(&b, A, 0, invite("1", "c1", "Alice", ""));
+    snprintf(forwarded, sizeof(forwarded), "%s", bench_expect(&b, 1, B, "INVITE"));
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, sizeof(text), "%s",
+                 answer(forwarded, i == 0 ? "180 Ringing" : "200 OK", ";tag=to"));
+        char *second = strstr(strstr(text, "Via: ") + 1, "Via: ");
+        snprintf(cut, sizeof(cut), "%.*s%s", (int)(second - text), text, strchr(second, '\n') + 1);
+        bench_receive(&b, B, 1, cut);
+        if (i == 0)
+            ck_assert_uint_eq(b.sent_count, 0);
+    }
+    bench_expect(&b, 0, A, "SIP/2.0 502 ");
+    ck_assert_uint_eq(call_table_count(b.calls), 0);
+    bench_close(&b);
+}
+END_TEST
+
+/* Item 4 and item 10: with one branch the final response is the best one, and none is left to be
+ * cancelled. */
+START_TEST(final_response_of_the_only_branch_is_the_best)
+{
+    static const char *const finals[] = {"302 Moved", "404 Not Found", "486 Busy", "603 Decline"};
+    struct bench b;
+    bench_open(&b, site, rules);
+    for (size_t i = 0; i < sizeof(finals) / sizeof(finals[0]); i++) {
+        char name[8], start[16];
+        snprintf(name, sizeof(name), "f%zu", i);
+        snprintf(start, sizeof(start), "SIP/2.0 %.3s ", finals[i]);
+        bench_receive(&b, A, 0, invite(name, name, "Alice", ""));
+        snprintf(forwarded, sizeof(forwarded), "%s", bench_expect(&b, 1, B, "INVITE"));
+        bench_receive(&b, B, 1, answer(forwarded, "183 Session Progress", ";tag=a"));
+        bench_receive(&b, B, 1, answer(forwarded, "180 Ringing", ";tag=b"));
+        bench_expect(&b, 0, A, "SIP/2.0 180 ");
+        bench_receive(&b, B, 1, answer(forwarded, finals[i], ";tag=a"));
+        ck_assert_uint_eq(b.sent_count, 2);
+        bench_expect(&b, 0, B, "ACK ");
+        bench_expect(&b, 1, A, start);
+        ck_assert_uint_eq(call_table_count(b.calls), 0);
+        /* No CANCEL follows, whatever time passes. */
+        bench_receive(
+            &b, A, 0,
+            in_dialog("ACK", "sip:01062345678@127.0.91.1", "from", "a", "192.0.2.1", "", 1));
+    }
+    for (int i = 0; i < 40; i++) {
+        bench_pass(&b, BENCH_SECOND);
+        for (size_t j = 0; j < b.sent_count; j++)
+            ck_assert_ptr_null(strstr(b.sent[j].bytes, "CANCEL"));
+    }
+    bench_close(&b);
+}
+END_TEST
+
+/* Item 7: all challenges, as they came. */
+START_TEST(challenges_pass_whole)
+{
+    static const char lines[] = "Proxy-Authenticate: Digest realm=\"one\", nonce=\"1,a\"\r\n"
+                                "Proxy-Authenticate: Digest realm=\"two\", nonce=\"2\"\r\n"
+                                "WWW-Authenticate: Digest realm=\"three\", nonce=\"3\"\r\n";
+    struct bench b;
+    char text[16384];
+    bench_open(&b, site, rules);
+    bench_receive(&b, A, 0, invite("1", "c1", "Alice", ""));
+    snprintf(forwarded, sizeof(forwarded), "%s", bench_expect(&b, 1, B, "INVITE"));
+    const char *plain = answer(forwarded, "407 Proxy Authentication Required", ";tag=to");
+    const char *split = strstr(plain, "Contact:");
+    snprintf(text, sizeof(text), "%.*s%s%s", (int)(split - plain), plain, lines, split);
+    bench_receive(&b, B, 1, text);
+    bench_expect(&b, 0, B, "ACK ");
+    ck_assert_ptr_nonnull(strstr(bench_expect(&b, 1, A, "SIP/2.0 407 "), lines));
+    /* The credentials go on; the call is a new one in the same dialog to be. */
+    bench_receive(&b, A, 0,
+                  invite("2", "c1", "Alice", "Proxy-Authorization: Digest realm=\"one\"\r\n"));
+    ck_assert_ptr_nonnull(
+        strstr(bench_expect(&b, 1, B, "INVITE"), "Proxy-Authorization: Digest realm=\"one\"\r\n"));
+    ck_assert_uint_eq(call_table_count(b.calls), 1);
+    bench_close(&b);
+}
+END_TEST
+
+/* Section 18.2.2: without a transaction, too. */
+START_TEST(replies_go_where_the_via_says)
+{
+    static const struct {
+        const char *via;
+        const char *to;
+        const char *line;
+    } rows[] = {
+        {"192.0.2.1:5077", "192.0.2.1:5077", "Via: SIP/2.0/UDP 192.0.2.1:5077;branch"},
+        {"10.0.0.1:5077", "192.0.2.1:5077", ";received=192.0.2.1"},
+        {"10.0.0.1:5077;rport", "192.0.2.1:5060", ";rport=5060"},
+        {"192.0.2.1:5077;received=10.1.1.1", "192.0.2.1:5077", ";received=192.0.2.1"},
+        {"10.0.0.1:5077;maddr=192.0.2.7", "192.0.2.7:5077", ";maddr=192.0.2.7"},
+    };
+    struct bench b;
+    char text[1024];
+    bench_open(&b, site, rules);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(text, sizeof(text),
+                 "OPTIONS sip:127.0.91.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKv%zu\r\n"
+                 "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: v%zu\r\n"
+                 "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+                 rows[i].via, i, i);
+        bench_receive(&b, A, 0, text);
+        ck_assert_ptr_nonnull(
+            strstr(bench_expect(&b, 0, rows[i].to, "SIP/2.0 200 "), rows[i].line));
+    }
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(response_of_an_earlier_life_goes_where_the_via_says)
+{
+    static const char *const rows[][2] = {
+        {"192.0.2.1", "192.0.2.1:5060"},
+        {"192.0.2.1:5077;received=192.0.2.5", "192.0.2.5:5077"},
+        {"192.0.2.1:5077;maddr=192.0.2.7", "192.0.2.7:5077"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench b;
+        char text[8192];
+        bench_open(&b, site, rules);
+        const char *plain = invite("1", "c1", "Alice", "");
+        const char *sent_by = strstr(plain, "192.0.2.1;branch");
+        snprintf(text, sizeof(text), "%.*s%s%s", (int)(sent_by - plain), plain, rows[i][0],
+                 strchr(sent_by, ';'));
+        bench_receive(&b, i == 1 ? "192.0.2.5:5077" : A, 0, text);
+        snprintf(forwarded, sizeof(forwarded), "%s", bench_expect(&b, 1, B, "INVITE"));
+        bench_restart(&b);
+        bench_receive(&b, B, 1, answer(forwarded, "200 OK", ";tag=to"));
+        bench_expect(&b, 0, rows[i][1], "SIP/2.0 200 OK");
+        bench_close(&b);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("proxy/clauses");
+    TCase *tests = tcase_create("clauses");
+    tcase_add_test(tests, maddr_of_ours_is_stripped);
+    tcase_add_test(tests, maddr_is_the_only_target);
+    tcase_add_test(tests, maddr_of_a_contact_and_of_a_route);
+    tcase_add_test(tests, options_are_ours_only_without_a_route_that_leads_on);
+    tcase_add_test(tests, options_of_a_strict_router_go_on);
+    tcase_add_test(tests, spiral_with_one_first_route_is_no_loop);
+    tcase_add_test(tests, response_for_us_alone_goes_nowhere);
+    tcase_add_test(tests, final_response_of_the_only_branch_is_the_best);
+    tcase_add_test(tests, challenges_pass_whole);
+    tcase_add_test(tests, replies_go_where_the_via_says);
+    tcase_add_test(tests, response_of_an_earlier_life_goes_where_the_via_says);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
