@@ -19,7 +19,8 @@ static bool is_letter(char byte)
 /* RFC 3261 section 25.1: token. */
 static bool is_token(char byte)
 {
-    return is_letter(byte) || is_digit(byte) || memchr("-.!%*_+`'~", byte, 10) != NULL;
+    static const char marks[] = {'-', '.', '!', '%', '*', '_', '+', '`', '\'', '~'};
+    return is_letter(byte) || is_digit(byte) || memchr(marks, byte, sizeof(marks)) != NULL;
 }
 
 /* RFC 3986 section 3.1. */
