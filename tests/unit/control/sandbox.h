@@ -15,10 +15,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "control/settings.h"
 #include "runtime/loop.h"
 
-enum { SANDBOX_TURNS = 10000 };
+/* For what must come: a bound for a broken program, far beyond what a busy machine may delay. */
+#define SANDBOX_PATIENCE_US UINT64_C(20000000)
 
 struct sandbox {
     char folder[64];
@@ -119,8 +121,9 @@ static inline int peer_read(struct peer *peer)
 /* Turns the loop until a line has come. */
 static inline const char *peer_line(struct sandbox *sandbox, struct peer *peer)
 {
+    uint64_t end_us = clock_monotonic_us() + SANDBOX_PATIENCE_US;
     int got = peer_read(peer);
-    for (int i = 0; got == 0 && i < SANDBOX_TURNS; i++) {
+    while (got == 0 && clock_monotonic_us() < end_us) {
         sandbox_turn(sandbox);
         got = peer_read(peer);
     }
@@ -131,8 +134,9 @@ static inline const char *peer_line(struct sandbox *sandbox, struct peer *peer)
 /* Turns the loop until the other side hangs up; lines that still come are skipped. */
 static inline void peer_expect_close(struct sandbox *sandbox, struct peer *peer)
 {
+    uint64_t end_us = clock_monotonic_us() + SANDBOX_PATIENCE_US;
     int got = 0;
-    for (int i = 0; got >= 0 && i < SANDBOX_TURNS; i++) {
+    while (got >= 0 && clock_monotonic_us() < end_us) {
         sandbox_turn(sandbox);
         got = peer_read(peer);
     }
