@@ -43,9 +43,12 @@ static void teardown(void)
     sandbox_close(&sandbox);
 }
 
-/* Time is ours; rt_loop_now() is only where it starts. */
+/* Time is ours, but what a reader asks for counts from the loop's time, which a busy machine lets
+ * run ahead of ours. */
 static void pass(uint64_t microseconds)
 {
+    if (now_us < rt_loop_now(sandbox.loop))
+        now_us = rt_loop_now(sandbox.loop);
     now_us += microseconds;
     ctl_stats_server_tick(server, now_us, now_us);
 }
