@@ -70,6 +70,8 @@ void proxy_set_wall_offset(struct proxy *proxy, int64_t offset_us);
 
 /* New calls get 503 from now on; calls under way go on. */
 void proxy_drain(struct proxy *proxy);
+/* And are served again. */
+void proxy_undrain(struct proxy *proxy);
 
 void proxy_receive(struct proxy *proxy, const struct tp_packet *packet);
 

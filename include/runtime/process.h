@@ -38,6 +38,9 @@ int rt_process_keep_capabilities(const char *user, const char *group, uint64_t k
 /* sd_notify(3): no effect without NOTIFY_SOCKET. */
 void rt_process_notify(const char *state);
 
+/* RELOADING=1 with the time that systemd 253 and later want with it; READY=1 ends it. */
+void rt_process_notify_reloading(void);
+
 /* Half of WatchdogSec in microseconds, 0 without a watchdog. */
 uint64_t rt_process_watchdog_us(void);
 

@@ -14,6 +14,8 @@ struct json_object;
 int cli_run_check(struct cli *cli, char **arguments, size_t count);
 int cli_run_features(struct cli *cli, char **arguments, size_t count);
 int cli_run_reload(struct cli *cli, char **arguments, size_t count);
+int cli_run_drain(struct cli *cli, char **arguments, size_t count);
+int cli_run_undrain(struct cli *cli, char **arguments, size_t count);
 int cli_run_status(struct cli *cli, char **arguments, size_t count);
 int cli_run_stats(struct cli *cli, char **arguments, size_t count);
 int cli_run_explain(struct cli *cli, char **arguments, size_t count);
@@ -31,6 +33,7 @@ int cli_run_help(struct cli *cli, char **arguments, size_t count);
 extern const struct cli_option cli_check_options[];
 extern const struct cli_option cli_features_options[];
 extern const struct cli_option cli_stats_options[];
+extern const struct cli_option cli_drain_options[];
 extern const struct cli_option cli_explain_options[];
 extern const struct cli_option cli_rules_options[];
 extern const struct cli_option cli_number_options[]; /* of get and del */

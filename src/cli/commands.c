@@ -60,6 +60,13 @@ const struct cli_command cli_commands[] = {
      NULL, cli_run_reload,
      "Either everything takes effect or nothing: with an error the daemon keeps what it has, the\n"
      "problems are shown with file, line and column, and the status is 1.\n"},
+    {"drain", "", 0, 0, "refuse new calls; those under way go on", CTL_CHANGE, cli_drain_options,
+     cli_run_drain,
+     "New calls get 503 with Retry-After (emergency calls pass), OPTIONS gets 503, calls under\n"
+     "way go on. The daemon stays until it is told to stop; `ringfence undrain` serves new calls\n"
+     "again. Status 1: with --wait, when calls are left at its end. See docs/operation.md.\n"},
+    {"undrain", "", 0, 0, "serve new calls again", CTL_CHANGE, NULL, cli_run_undrain,
+     "Ends `ringfence drain`. Status 1: the daemon has been told to stop and cannot be held.\n"},
     {"status", "", 0, 0, "show the state of the daemon", CTL_READ, NULL, cli_run_status,
      "Trunks, calls, transactions, reputation and rules, as the daemon sees them now.\n"},
     {"stats", "", 0, 0, "show counts as they happen", CTL_READ, cli_stats_options, cli_run_stats,

@@ -168,6 +168,8 @@ const struct ctl_command daemon_commands[] = {
     {"number set", CTL_CHANGE, "sets a number of the memory store", command_number_set},
     {"number del", CTL_CHANGE, "deletes a number of the memory store", command_number_del},
     {"reload", CTL_CHANGE, "reads configuration, rules and lists again", command_reload},
+    {"drain", CTL_CHANGE, "refuses new calls; those under way go on", daemon_command_drain},
+    {"undrain", CTL_CHANGE, "serves new calls again", daemon_command_undrain},
     {"replica accept", CTL_CHANGE, "lets a held sync of the replica go ahead",
      command_replica_accept},
 };

@@ -43,6 +43,7 @@ struct daemon_shared {
  * to wait. Written by the worker, read relaxed by the control thread.
  */
 struct daemon_turns {
+    _Atomic uint64_t count;
     _Atomic uint64_t longest_us;        /* since the start */
     _Atomic uint64_t reload_longest_us; /* while the latest reload was under way */
 };
@@ -54,8 +55,10 @@ int daemon_worker_create(struct daemon_shared *shared, size_t index,
                          struct daemon_worker **worker) MUST_CHECK;
 int daemon_worker_start(struct daemon_worker *worker) MUST_CHECK;
 struct stats_event_queue *daemon_worker_events(const struct daemon_worker *worker);
-/* Any thread: new calls are refused from now on. */
-void daemon_worker_drain(struct daemon_worker *worker);
+/* Any thread: new calls are refused from now on, or served again. */
+void daemon_worker_drain(struct daemon_worker *worker, bool draining);
+/* Any thread: grows with each turn of the worker's loop, at least a few times a second. */
+uint64_t daemon_worker_turn_count(const struct daemon_worker *worker);
 /* Any thread: so that a sleeping worker adopts a new snapshot and lets go of the old one. */
 void daemon_worker_nudge(struct daemon_worker *worker);
 /* Any thread: whether the worker has finished a turn with the current snapshot (acquire: what it
@@ -84,6 +87,29 @@ void daemon_tap_fill(struct daemon_tap *tap, struct stats_json *json);
 /* Stops the thread. NULL is allowed. */
 void daemon_tap_destroy(struct daemon_tap *tap);
 
+/* ---- life.c ------------------------------------------------------------------------------ */
+enum daemon_state {
+    DAEMON_SERVING,
+    DAEMON_DRAINING, /* by command: new calls are refused, the process stays */
+    DAEMON_STOPPING  /* by signal: the same, and it ends with the last call or at stop_us */
+};
+
+/* When a worker was last seen to turn. */
+struct daemon_pulse {
+    uint64_t turns;
+    uint64_t turned_us;
+    bool reported; /* that it does not */
+};
+
+struct daemon_life {
+    enum daemon_state state;
+    uint64_t stop_us;
+    uint64_t feed_us; /* when the watchdog is fed next */
+    uint64_t tell_us; /* when the status is looked at next */
+    char told[128];
+    struct daemon_pulse *pulses; /* [worker] */
+};
+
 /* ---- service.c --------------------------------------------------------------------------- */
 struct daemon_service {
     const char *config_path;
@@ -109,10 +135,23 @@ struct daemon_service {
     bool reload_again;                /* SIGHUP came while it was */
     struct rt_timer housekeeping;
     uint64_t started_us;
-    uint64_t drain_until_us; /* 0: not draining */
+    struct daemon_life life;
     uint32_t reloads;
     char reload_failure[256]; /* why the latest reload was refused; "" */
 };
+
+/* ---- life.c ------------------------------------------------------------------------------ */
+/* READY=1: calls are served from now on. */
+void daemon_life_begin(struct daemon_service *service);
+/* A signal to end: drains first; the second one does not wait. */
+void daemon_life_stop(struct daemon_service *service);
+/* From housekeeping: feeds the watchdog, tells the service manager. False: it is time to end. */
+bool daemon_life_turn(struct daemon_service *service, uint64_t now_us) MUST_CHECK;
+/* Members of `status`. */
+void daemon_life_fill(const struct daemon_service *service, struct stats_json *json);
+int daemon_command_drain(void *context, const struct ctl_request *request, struct ctl_reply *reply);
+int daemon_command_undrain(void *context, const struct ctl_request *request,
+                           struct ctl_reply *reply);
 
 /* ---- reload.c ---------------------------------------------------------------------------- */
 /* reply may be NULL (SIGHUP). Returns CTL_LATER, or a negative code when one is under way. */

@@ -175,6 +175,7 @@ static void conclude(struct daemon_reload_job *reload)
     struct daemon_service *service = reload->service;
     atomic_fetch_add_explicit(&service->shared.reloading, 1, memory_order_relaxed);
     service->reload = NULL;
+    rt_process_notify("READY=1");
     if (reload->reply != NULL)
         answer(reload);
     conf_report_destroy(reload->report);
@@ -283,6 +284,7 @@ int daemon_reload(struct daemon_service *service, struct ctl_reply *reply)
         return error;
     }
     service->reload = reload;
+    rt_process_notify_reloading();
     atomic_fetch_add_explicit(&service->shared.reloading, 1, memory_order_relaxed);
     return CTL_LATER;
 }

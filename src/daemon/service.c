@@ -146,7 +146,8 @@ static int create_workers(struct daemon_service *service)
     size_t count = service->shared.workers;
     service->workers = calloc(count + 1, sizeof(struct daemon_worker *));
     service->queues = calloc(count + 1, sizeof(struct stats_event_queue *));
-    if (service->workers == NULL || service->queues == NULL)
+    service->life.pulses = calloc(count + 1, sizeof(struct daemon_pulse));
+    if (service->workers == NULL || service->queues == NULL || service->life.pulses == NULL)
         return -ENOMEM;
     if (is_tap(&service->snapshot->settings)) {
         int error = daemon_tap_create(&service->shared, &service->tap);
@@ -205,22 +206,6 @@ static int drop_privileges(const struct daemon_settings *settings)
 
 /* ---- running ------------------------------------------------------------------------------ */
 
-static void begin_drain(struct daemon_service *service)
-{
-    uint64_t limit = service->snapshot->settings.drain_us;
-    if (service->drain_until_us != 0) {
-        log_notice("daemon", "stopping now, calls under way are left to their endpoints");
-        rt_loop_stop(service->loop);
-        return;
-    }
-    service->drain_until_us = rt_loop_now(service->loop) + limit + 1;
-    log_notice("daemon", "draining: new calls are refused, calls under way have %llu s",
-               (unsigned long long)(limit / 1000000));
-    rt_process_notify("STOPPING=1");
-    for (size_t i = 0; i < service->shared.workers; i++)
-        daemon_worker_drain(service->workers[i]);
-}
-
 static void signal_received(void *argument, int signal_number)
 {
     struct daemon_service *service = argument;
@@ -233,32 +218,19 @@ static void signal_received(void *argument, int signal_number)
             log_error("daemon", "the log file cannot be opened again");
         break;
     default:
-        begin_drain(service);
+        daemon_life_stop(service);
         break;
     }
-}
-
-/* Who only listens keeps nobody waiting. */
-static bool is_idle(const struct daemon_service *service)
-{
-    const struct stats_registry *registry = service->shared.registry;
-    if (service->tap != NULL)
-        return true;
-    return stats_gauge_total(registry, STATS_GAUGE_TRANSACTIONS) == 0 &&
-           stats_gauge_total(registry, STATS_GAUGE_CALLS_HELD) == 0;
 }
 
 static void housekeeping(struct rt_timer *timer, uint64_t now_us)
 {
     struct daemon_service *service = LIST_ENTRY(timer, struct daemon_service, housekeeping);
     reclaim_collect(service->shared.reclaim);
-    if (rt_process_watchdog_us() > 0)
-        rt_process_notify("WATCHDOG=1");
-    if (service->drain_until_us != 0 && (now_us >= service->drain_until_us || is_idle(service))) {
+    if (daemon_life_turn(service, now_us))
+        rt_timer_set(service->wheel, timer, now_us, HOUSEKEEPING_US);
+    else
         rt_loop_stop(service->loop);
-        return;
-    }
-    rt_timer_set(service->wheel, timer, now_us, HOUSEKEEPING_US);
 }
 
 static void before_wait(void *argument, uint64_t *wait_us)
@@ -368,7 +340,7 @@ int daemon_service_run(struct daemon_service *service)
     rt_timer_set(service->wheel, &service->housekeeping, rt_loop_now(service->loop),
                  HOUSEKEEPING_US);
     log_start(service);
-    rt_process_notify("READY=1");
+    daemon_life_begin(service);
     error = rt_loop_run(service->loop);
     log_notice("daemon", "stopped");
     return error;
@@ -407,6 +379,7 @@ void daemon_service_destroy(struct daemon_service *service)
     rt_loop_destroy(service->loop);
     daemon_snapshot_destroy(service->snapshot);
     arena_destroy(service->arena);
+    free(service->life.pulses);
     free(service->queues);
     free(service->workers);
     free(service);

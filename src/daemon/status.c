@@ -197,10 +197,7 @@ static void fill_status(void *argument, struct stats_json *json)
     stats_json_text(json, "node", service->source.node);
     stats_json_int(json, "pid", getpid());
     stats_json_uint(json, "uptime_s", (clock_monotonic_us() - service->started_us) / 1000000);
-    stats_json_text(json, "mode",
-                    service->drain_until_us != 0 ? "draining"
-                    : service->tap != NULL       ? "tap"
-                                                 : "inline");
+    daemon_life_fill(service, json);
     stats_json_uint(json, "workers", service->shared.workers);
     stats_json_uint(json, "calls", stats_total(registry, STATS_CALLS));
     stats_json_uint(json, "calls_held", stats_gauge_total(registry, STATS_GAUGE_CALLS_HELD));

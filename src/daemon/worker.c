@@ -130,6 +130,9 @@ static void measure_turn(struct daemon_worker *worker)
     if (reloading != worker->reload_seen && is_reloading)
         atomic_store_explicit(&worker->turns.reload_longest_us, 0, memory_order_relaxed);
     worker->reload_seen = reloading;
+    atomic_store_explicit(&worker->turns.count,
+                          atomic_load_explicit(&worker->turns.count, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
     note_longest(&worker->turns.longest_us, turn_us);
     if (is_reloading)
         note_longest(&worker->turns.reload_longest_us, turn_us);
@@ -146,6 +149,11 @@ bool daemon_worker_has_adopted(const struct daemon_worker *worker)
 const struct daemon_turns *daemon_worker_turns(const struct daemon_worker *worker)
 {
     return &worker->turns;
+}
+
+uint64_t daemon_worker_turn_count(const struct daemon_worker *worker)
+{
+    return atomic_load_explicit(&worker->turns.count, memory_order_relaxed);
 }
 
 static void before_wait(void *argument, uint64_t *wait_us)
@@ -311,9 +319,16 @@ static void drain_letter(void *target, void *argument)
     proxy_drain(worker->proxy);
 }
 
-void daemon_worker_drain(struct daemon_worker *worker)
+static void undrain_letter(void *target, void *argument)
 {
-    if (rt_mailbox_post(worker->mailbox, drain_letter, NULL) != 0)
+    struct daemon_worker *worker = target;
+    (void)argument;
+    proxy_undrain(worker->proxy);
+}
+
+void daemon_worker_drain(struct daemon_worker *worker, bool draining)
+{
+    if (rt_mailbox_post(worker->mailbox, draining ? drain_letter : undrain_letter, NULL) != 0)
         log_error("daemon", "worker %zu cannot be drained: out of memory", worker->index);
 }
 

@@ -125,6 +125,11 @@ void proxy_drain(struct proxy *proxy)
     proxy_invite_decide_parked(proxy, clock_monotonic_us());
 }
 
+void proxy_undrain(struct proxy *proxy)
+{
+    proxy->draining = false;
+}
+
 uint32_t proxy_parked(const struct proxy *proxy)
 {
     return proxy->parked;

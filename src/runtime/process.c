@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stddef.h>
@@ -12,6 +13,8 @@
 #include <sys/syscall.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 uint64_t rt_process_raise_descriptors(uint64_t wanted)
 {
@@ -104,6 +107,11 @@ int rt_process_keep_capabilities(const char *user, const char *group, uint64_t k
 void rt_process_notify(const char *state)
 {
     (void)sd_notify(0, state);
+}
+
+void rt_process_notify_reloading(void)
+{
+    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_us());
 }
 
 uint64_t rt_process_watchdog_us(void)

@@ -427,6 +427,9 @@ START_TEST(drain_refuses_new_calls_only)
                   in_dialog("BYE", "sip:callee@198.51.100.1", "from", "to", "192.0.2.1",
                             routes_of(answered, true), 2));
     bench_expect(&b, 0, B, "BYE ");
+    proxy_undrain(b.proxy);
+    bench_receive(&b, A, 0, invite("3", "c3", "Alice", ""));
+    bench_expect(&b, 1, B, "INVITE ");
     bench_close(&b);
 }
 END_TEST

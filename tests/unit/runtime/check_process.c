@@ -247,6 +247,10 @@ START_TEST(the_service_manager_is_told)
     assert_notified(descriptor, "READY=1");
     rt_process_notify("STOPPING=1\nSTATUS=drain");
     assert_notified(descriptor, "STOPPING=1\nSTATUS=drain");
+    char text[64] = {0};
+    rt_process_notify_reloading();
+    ck_assert_int_gt(recv(descriptor, text, sizeof(text) - 1, 0), 0);
+    ck_assert_ptr_eq(strstr(text, "RELOADING=1\nMONOTONIC_USEC="), text);
     close(descriptor);
     unlink(path);
     rmdir(folder);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "cli_int.h"
+#include "config/value.h"
+#include "control/json.h"
+
+enum { LIFE_TIMEOUT_MS = 10000 };
+
+static int print_answer(const struct cli *cli, int status, const struct ctl_answer *answer)
+{
+    if (status == CLI_EXIT_OK)
+        status = cli_exit_of(cli, answer);
+    if (status == CLI_EXIT_OK && !cli->json) {
+        cli_print(&cli->out, CLI_PLAIN, slice_of_text(answer->message));
+        fputc('\n', cli->out.stream);
+    }
+    return status;
+}
+
+/* ---- drain -------------------------------------------------------------------------------- */
+
+struct drain_options {
+    uint64_t wait_us; /* 0: do not wait */
+};
+
+const struct cli_option cli_drain_options[] = {
+    {.name = "wait",
+     .kind = CLI_OPTION_DURATION,
+     .offset = offsetof(struct drain_options, wait_us),
+     .min = CONF_MS(1),
+     .max = CONF_HOURS(24),
+     .value = "TIME",
+     .help = "wait until no call is left, at most so long"},
+    {.name = NULL},
+};
+
+struct under_way {
+    int64_t calls;
+    int64_t transactions;
+};
+
+static int take_under_way(void *argument, struct slice line, struct json_object *object)
+{
+    struct under_way *left = argument;
+    (void)line;
+    left->calls = ctl_json_integer(object, "calls_held", 0);
+    left->transactions = ctl_json_integer(object, "transactions", 0);
+    return 0;
+}
+
+static int wait_for_calls(struct cli *cli, uint64_t limit_us)
+{
+    static const struct timespec pause = {.tv_nsec = 200000000};
+    uint64_t end_us = clock_monotonic_us() + limit_us;
+    for (;;) {
+        struct under_way left = {0, 0};
+        struct ctl_answer answer;
+        int status = cli_ask(cli, "status", NULL, LIFE_TIMEOUT_MS, take_under_way, &left, &answer);
+        if (status == CLI_EXIT_OK)
+            status = cli_exit_of(cli, &answer);
+        if (status != CLI_EXIT_OK)
+            return status;
+        if (left.calls == 0 && left.transactions == 0)
+            return CLI_EXIT_OK;
+        if (clock_monotonic_us() >= end_us) {
+            cli_complain(cli, "%" PRId64 " calls and %" PRId64 " transactions are left", left.calls,
+                         left.transactions);
+            return CLI_EXIT_NO;
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+int cli_run_drain(struct cli *cli, char **arguments, size_t count)
+{
+    struct drain_options options = {0};
+    struct ctl_answer answer;
+    if (!cli_take_options(cli, cli_drain_options, &options, arguments, &count))
+        return CLI_EXIT_USAGE;
+    int status = cli_ask(cli, "drain", NULL, LIFE_TIMEOUT_MS, NULL, NULL, &answer);
+    status = print_answer(cli, status, &answer);
+    return status == CLI_EXIT_OK && options.wait_us > 0 ? wait_for_calls(cli, options.wait_us)
+                                                        : status;
+}
+
+int cli_run_undrain(struct cli *cli, char **arguments, size_t count)
+{
+    struct ctl_answer answer;
+    (void)arguments;
+    (void)count;
+    int status = cli_ask(cli, "undrain", NULL, LIFE_TIMEOUT_MS, NULL, NULL, &answer);
+    return print_answer(cli, status, &answer);
+}
