@@ -32,6 +32,7 @@ struct proxy_labels {
     uint32_t actions[RULE_ACTION_COUNT];
     uint32_t authorities[SCREEN_AUTHORITY_COUNT];
     uint32_t malformed[SMSG_BAD_COUNT];
+    uint32_t boundary[PROXY_BOUNDARY_COUNT];
     uint32_t refused[700]; /* by status */
 };
 

@@ -7,6 +7,7 @@
 
 #include "config/address.h"
 #include "config/schema.h"
+#include "proxy/boundary.h"
 #include "transport/target.h"
 
 /* One entry of `listen`. */
@@ -53,6 +54,7 @@ struct proxy_trunk_settings {
     struct conf_text_list originates;
     bool trusted;
     bool open_targets;
+    struct proxy_boundary_settings boundary;
     struct conf_object_list targets; /* struct proxy_target_settings */
 };
 

@@ -86,6 +86,7 @@ struct screen_facts {
     struct num_number asserted;
     struct num_number diverting;
     bool asserted_present;
+    uint8_t asserted_index; /* of the P-Asserted-Identity value that `asserted` is */
     bool diverting_present;
     bool originates;                              /* the trunk originates the caller's number */
     const struct num_protected_line *caller_line; /* NULL: no protected line */

@@ -85,6 +85,8 @@ enum stats_counter {
     X(TRUNK_ANSWERED, "trunk_answered", "trunk", 1024, "answered calls by egress trunk")   \
     X(MALFORMED, "malformed", "reason", 64, "messages refused or dropped by reason")       \
     X(REFUSED, "refused", "code", 64, "final codes that this program answered itself")     \
+    X(BOUNDARY, "boundary", "header", 16,                                                  \
+      "messages that crossed a trust boundary without, or with another, header")           \
     X(REASONS, "reasons", "reason", 64, "verdicts by the authority that decided")
 
 enum stats_family {

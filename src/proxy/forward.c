@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy_int.h"
+#include "boundary_int.h"
 
 /* What one UDP datagram carries over IPv4; IPv6 has room for 20 bytes more, which nobody needs. */
 #define UDP_PAYLOAD_LIMIT 65507
@@ -87,30 +87,6 @@ static void edit_record_route(struct proxy *proxy, const struct proxy_request *r
     smsg_edit_push_header(edit, SMSG_HEADER_RECORD_ROUTE, end_text(proxy, begun));
 }
 
-/* Tags are ours to give: those of an untrusted trunk, and older ones, must not pass for ours. */
-static void edit_tags(struct proxy *proxy, const struct proxy_request *request,
-                      const struct proxy_path *path, struct smsg_edit *edit)
-{
-    const struct screen_settings *settings = screen_policy_settings(proxy->snapshot.policy);
-    const struct slice names[3] = {settings->score_header, settings->reason_header,
-                                   settings->type_header};
-    if (!path->strip_tags)
-        return;
-    for (uint16_t i = 0; i < request->message->header_count; i++) {
-        const struct smsg_header *header = &request->message->headers[i];
-        if (header->id != SMSG_HEADER_OTHER)
-            continue;
-        struct slice name = smsg_name(request->message, header);
-        for (size_t j = 0; j < 3; j++) {
-            if (!slice_equal_nocase(name, names[j]))
-                continue;
-            smsg_edit_remove_header(edit, header);
-            stats_count(proxy->parts.stats, STATS_TAG_HEADERS_REMOVED);
-            break;
-        }
-    }
-}
-
 /* The strict-router rewrite of section 16.4 has made the last Route value the Request-URI. */
 static void edit_last_route(const struct smsg *message, struct smsg_edit *edit)
 {
@@ -171,7 +147,7 @@ int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *reque
     if (path->pop_last_route)
         edit_last_route(message, &edit);
     edit_max_forwards(proxy, message, &edit);
-    edit_tags(proxy, request, path, &edit);
+    proxy_boundary_edit_request(proxy, request, path, &edit);
     edit_display(message, path->display, &edit);
     if (path->last_route.length > 0)
         smsg_edit_append_header(&edit, path->last_route);
@@ -186,12 +162,12 @@ int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *reque
 }
 
 static void fail_relay(struct proxy *proxy, const struct proxy_request *request,
-                       struct proxy_context *context, uint16_t status)
+                       struct proxy_context *context, uint16_t status, struct slice reason)
 {
     struct call_record *call = call_by_id(proxy->parts.calls, context->call);
     if (call != NULL && context->initial)
         call_finish(call, CALL_END_FAILED, status, request->packet->received_us);
-    proxy_respond(proxy, context->server, request->message, status, SLICE(""), SLICE(""),
+    proxy_respond(proxy, context->server, request->message, status, reason, SLICE(""),
                   request->packet->received_us);
     proxy_context_free(context);
 }
@@ -203,9 +179,14 @@ void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
     struct slice bytes;
     const struct smsg *message = request->message;
     uint64_t now_us = request->packet->received_us;
+    struct slice reason;
+    if (proxy_boundary_refuses(proxy, message, path->to, &reason)) {
+        fail_relay(proxy, request, context, 500, reason);
+        return;
+    }
     int error = proxy_compose_forward(proxy, request, path, branch, &bytes);
     if (error != 0 || bytes.length > UDP_PAYLOAD_LIMIT) {
-        fail_relay(proxy, request, context, 513);
+        fail_relay(proxy, request, context, 513, SLICE(""));
         return;
     }
     context->trunk_out = path->to->mark;
@@ -223,7 +204,7 @@ void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
                           &path->next_hop, &proxy_client_events, context, now_us, &context->client);
     if (error != 0) {
         stats_count(proxy->parts.stats, STATS_TRANSACTIONS_REFUSED);
-        fail_relay(proxy, request, context, 503);
+        fail_relay(proxy, request, context, 503, SLICE(""));
         return;
     }
     if (message->method == SMSG_METHOD_INVITE)

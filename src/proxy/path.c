@@ -485,7 +485,6 @@ int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
     struct preprocessed pre;
     memset(path, 0, sizeof(*path));
     memset(&pre, 0, sizeof(pre));
-    path->strip_tags = !request->from->screen.trusted;
     path->loop = loop_of(proxy, message);
     if (is_loop(message, path->loop)) {
         stats_count(proxy->parts.stats, STATS_LOOPS);

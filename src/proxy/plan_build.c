@@ -227,6 +227,7 @@ static int build_trunk(struct builder *b, const struct proxy_trunk_settings *fro
     trunk->screen.origin = (enum screen_origin)from->origin;
     trunk->screen.trusted = from->trusted;
     trunk->open_targets = from->open_targets;
+    proxy_boundary_resolve(&from->boundary, from->trusted, &trunk->boundary);
     trunk->network = from->network;
     trunk->mark = ident_trunk(from->name);
     trunk->listener_v4 = find_listener(b->settings, from->network, AF_INET);

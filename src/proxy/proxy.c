@@ -27,6 +27,9 @@ void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *r
     for (unsigned i = 0; i < SMSG_BAD_COUNT; i++)
         labels->malformed[i] =
             stats_label(registry, STATS_FAMILY_MALFORMED, slice_of_text(smsg_bad_rows[i].key));
+    for (unsigned i = 0; i < PROXY_BOUNDARY_COUNT; i++)
+        labels->boundary[i] =
+            stats_label(registry, STATS_FAMILY_BOUNDARY, slice_of_text(proxy_boundary_key(i)));
     static const uint16_t refusals[] = {200, 400, 403, 404, 408, 416, 420, 480, 481, 482,
                                         483, 486, 487, 500, 501, 503, 505, 513, 603, 608};
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {

@@ -84,7 +84,7 @@ struct proxy_path {
     bool in_dialog; /* the Record-Route mark verified */
     bool reversed;  /* from the called side */
     bool record_route;
-    bool strip_tags;          /* our tag headers are removed */
+    bool tagged;              /* `extra` has tag headers of ours; others are taken off */
     unsigned route_pops;      /* values taken off the front of Route */
     bool pop_last_route;      /* strict routing: it became the Request-URI */
     struct slice request_uri; /* data == NULL: as it is */

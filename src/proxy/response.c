@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy_int.h"
+#include "boundary_int.h"
 
 #define FORGED_LINES_PER_SECOND 5
 
@@ -83,8 +83,28 @@ static bool has_lower_via(const struct smsg *response)
            smsg_next_value(&rest, &value);
 }
 
+/* The trust boundary between who answered and who asked; server: NULL, that is not known. */
+static void cross_boundary(struct proxy *proxy, const struct smsg *response,
+                           const struct tp_packet *packet, const struct txn_server *server,
+                           struct smsg_edit *edit)
+{
+    const struct proxy_plan *plan = proxy->snapshot.plan;
+    const struct proxy_trunk *to = NULL;
+    if (!proxy_boundary_concerns_response(response))
+        return;
+    if (server != NULL) {
+        struct tp_address source = txn_server_source(server);
+        to = proxy_plan_source(plan, txn_server_listener(server), &source);
+    }
+    const struct proxy_trunk *from = proxy_plan_source(plan, packet->listener, &packet->source);
+    if (from != NULL)
+        proxy_boundary_edit_response(proxy, response, from, to, edit);
+}
+
 /* The response without our Via, in proxy->output. */
-static int compose_upstream(struct proxy *proxy, const struct smsg *response, struct slice *bytes)
+static int compose_upstream(struct proxy *proxy, const struct smsg *response,
+                            const struct tp_packet *packet, const struct txn_server *server,
+                            struct slice *bytes)
 {
     struct smsg_edit edit;
     if (!has_lower_via(response))
@@ -92,6 +112,7 @@ static int compose_upstream(struct proxy *proxy, const struct smsg *response, st
     smsg_edit_begin(&edit, response);
     smsg_edit_pop_value(&edit, SMSG_HEADER_VIA);
     edit_unavailable(response, &edit);
+    cross_boundary(proxy, response, packet, server, &edit);
     struct buffer out = buffer_over(proxy->output, PROXY_OUTPUT_BYTES);
     int error = smsg_edit_write(&edit, &out);
     *bytes = buffer_slice(&out);
@@ -126,7 +147,9 @@ static void client_response(void *user, struct txn_client *client, const struct 
     struct proxy *proxy = context->proxy;
     struct slice bytes;
     (void)client;
-    int error = response->status == 100 ? 0 : compose_upstream(proxy, response, &bytes);
+    int error = response->status == 100
+                    ? 0
+                    : compose_upstream(proxy, response, packet, context->server, &bytes);
     if (error != 0) {
         /* Nobody can be told this answer; a final one was the last. */
         if (response->status >= 200)
@@ -230,7 +253,7 @@ static void relay_stray(struct proxy *proxy, const struct tp_packet *packet, boo
     struct tp_address to;
     /* By value: composing does not change it, but scanning the result must not overwrite it. */
     struct slice branch = proxy->message.via.branch;
-    if (compose_upstream(proxy, &proxy->message, &bytes) != 0 ||
+    if (compose_upstream(proxy, &proxy->message, packet, NULL, &bytes) != 0 ||
         smsg_scan(&proxy->relayed, bytes) != 0)
         goto stray;
     struct ident_hop hop = proxy_hop(&proxy->relayed);

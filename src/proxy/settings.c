@@ -328,7 +328,15 @@ static const struct conf_row trunk_rows[] = {
      .type = CONF_BOOLEAN,
      CONF_FIELD(struct proxy_trunk_settings, trusted),
      .fallback = "false",
-     .help = "Believe the peer's P-Asserted-Identity and keep its tag headers."},
+     .help =
+         "Believe the peer: its P-Asserted-Identity is the network number of a caller, and what "
+         "says who somebody is crosses the trunk (`boundary` has the details)."},
+    {.key = "boundary",
+     .type = CONF_SECTION,
+     CONF_FIELD(struct proxy_trunk_settings, boundary),
+     .section = &proxy_boundary_section,
+     .help = "Which headers that say who somebody is cross the trunk, where that shall not follow "
+             "from `trusted`."},
     {.key = "open_targets",
      .type = CONF_BOOLEAN,
      CONF_FIELD(struct proxy_trunk_settings, open_targets),

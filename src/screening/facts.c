@@ -35,17 +35,34 @@ static bool same_identity(const struct smsg_identity *a, const struct smsg_ident
 }
 
 /* The network's number is mostly the one that the caller claims: then it is normalised once. */
+static bool read_asserted_one(const struct screen_engine *engine,
+                              const struct smsg_identity *identity, struct num_number *number)
+{
+    const struct screen_facts *facts = &engine->facts;
+    if (!same_identity(identity, &engine->decoded.from))
+        return read_number(engine, NUM_CALLER, identity, number);
+    *number = facts->from;
+    return number->valid;
+}
+
+/* RFC 3325 section 9.1: a sip: and a tel: URI may stand side by side. The first that is a number
+ * counts; when none is, the first. */
 static void read_asserted(struct screen_engine *engine)
 {
     struct screen_facts *facts = &engine->facts;
     const struct smsg_decoded *decoded = &engine->decoded;
+    struct num_number other;
     facts->asserted_present = decoded->asserted_count > 0;
     if (!facts->asserted_present)
         return;
-    if (same_identity(&decoded->asserted[0], &decoded->from))
-        facts->asserted = facts->from;
-    else
-        read_number(engine, NUM_CALLER, &decoded->asserted[0], &facts->asserted);
+    bool valid = read_asserted_one(engine, &decoded->asserted[0], &facts->asserted);
+    for (uint8_t i = 1; i < decoded->asserted_count && !valid; i++) {
+        valid = read_asserted_one(engine, &decoded->asserted[i], &other);
+        if (!valid)
+            continue;
+        facts->asserted = other;
+        facts->asserted_index = i;
+    }
 }
 
 void screen_read_facts(struct screen_engine *engine)

@@ -60,8 +60,8 @@ FEATURE(CALLER_NUMBER)
 FEATURE(CALLER_RAW)
 {
     bool asserted = e->facts.asserted_present && e->input.trunk->trusted;
-    return raw_value(&e->facts.caller,
-                     asserted ? e->decoded.asserted[0].user : e->decoded.from.user);
+    return raw_value(&e->facts.caller, asserted ? e->decoded.asserted[e->facts.asserted_index].user
+                                                : e->decoded.from.user);
 }
 
 FEATURE(CALLER_VALID)

@@ -209,6 +209,28 @@ START_TEST(asserted_identity_counts_from_trusted_trunks_only)
 }
 END_TEST
 
+START_TEST(asserted_number_may_stand_behind_an_address)
+{
+    struct bench b;
+    open_bench(&b);
+    b.trunk.trusted = true;
+    list(&b, "+8613900139000", 100, REP_LIST_BLOCK);
+    static const char *const asserted[] = {
+        "P-Asserted-Identity: \"A\" <sip:alice@corp.example>, <tel:+8613900139000>\r\n",
+        "P-Asserted-Identity: <sip:alice@corp.example>\r\n"
+        "P-Asserted-Identity: <sip:13900139000@corp.example;user=phone>\r\n",
+        "P-Asserted-Identity: <sip:13900139000@corp.example>,\r\n <tel:+8613800138000>\r\n",
+    };
+    for (size_t i = 0; i < sizeof(asserted) / sizeof(asserted[0]); i++) {
+        ck_assert_int_eq(judge(&b, "anonymous", "01062345678", asserted[i], SCREEN_REPUTATION_FIND),
+                         0);
+        ck_assert_int_eq(b.verdict.authority, SCREEN_AUTHORITY_BLOCK);
+        ck_assert_str_eq(screen_engine_facts(b.engine)->caller.text, "+8613900139000");
+    }
+    close_bench(&b);
+}
+END_TEST
+
 START_TEST(forwarded_call_is_judged_by_who_forwarded_it_too)
 {
     struct bench b;
@@ -272,6 +294,7 @@ int main(void)
     tcase_add_test(tests, protected_line_as_caller_is_imitation_elsewhere);
     tcase_add_test(tests, rules_score_and_shadow_does_not);
     tcase_add_test(tests, asserted_identity_counts_from_trusted_trunks_only);
+    tcase_add_test(tests, asserted_number_may_stand_behind_an_address);
     tcase_add_test(tests, forwarded_call_is_judged_by_who_forwarded_it_too);
     tcase_add_test(tests, missing_reputation_is_degraded_and_unknown);
     tcase_add_test(tests, every_feature_can_be_read);
