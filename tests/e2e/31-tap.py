@@ -9,7 +9,6 @@ import shutil
 import socket
 import struct
 import subprocess
-import sys
 import time
 
 from lib import capture, checks
@@ -19,6 +18,7 @@ from lib.checks import Skip, case, check, equal, wait_for
 from lib.daemon import CALLEE, CALLER, Daemon
 from lib.sip import Endpoint
 from lib.site import Process, Site
+from lib.tap import NUMBERS, in_own_network, ip, main, may_capture, tap, veth_pair
 
 RULES = """
 rules:
@@ -31,20 +31,7 @@ policy:
   - {at: 90, do: block}
 """
 
-NUMBERS = "number,score,list,type,source,expires\n+8613900000001,95,block,impersonation,desk,\n"
 HEP = 9060
-
-
-def tap(site, name="tap", **section):
-    return Daemon(site, rules=RULES, name=name, mode="tap", tap=section,
-                  reputation={"csv": site.write("numbers.csv", NUMBERS)},
-                  stats={"socket": site.path(f"{name}-stats.sock"), "interval": "1s"},
-                  control={"socket": site.path(f"{name}.sock")})
-
-
-def may_capture():
-    if os.geteuid() != 0:
-        raise Skip("capturing takes root")
 
 
 # ---- HEP ----------------------------------------------------------------------------------------
@@ -103,7 +90,7 @@ def expect_calls(daemon, events):
 @case("HEP over UDP")
 def hep_udp():
     with Site() as site:
-        daemon = tap(site, hep=f"{site.address(10)}:{HEP}", hep_sources=[site.address(20)])
+        daemon = tap(site, RULES, hep=f"{site.address(10)}:{HEP}", hep_sources=[site.address(20)])
         events = daemon.stats(events=True)
         agent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         agent.bind((site.address(20), 0))
@@ -127,7 +114,7 @@ def hep_udp():
 @case("HEP over TCP, cut anywhere")
 def hep_tcp():
     with Site() as site:
-        daemon = tap(site, hep=f"{site.address(10)}:{HEP}", hep_sources=[site.address(20)])
+        daemon = tap(site, RULES, hep=f"{site.address(10)}:{HEP}", hep_sources=[site.address(20)])
         events = daemon.stats(events=True)
         agent = socket.create_connection((site.address(10), HEP),
                                          source_address=(site.address(20), 0))
@@ -154,7 +141,7 @@ def hep_tcp():
 @case("a reload changes rules and the trunk that is assumed")
 def reload():
     with Site() as site:
-        daemon = tap(site, hep=f"{site.address(10)}:{HEP}", hep_sources=[site.address(20)])
+        daemon = tap(site, RULES, hep=f"{site.address(10)}:{HEP}", hep_sources=[site.address(20)])
         agent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         agent.bind((site.address(20), 0))
         daemon.settings["tap"]["trunk"] = "abroad"
@@ -175,13 +162,13 @@ def settings():
                                ({"hep": "127.0.0.1:9060"}, "hep_sources"),
                                ({"interfaces": ["lo"], "ports": ["x"]}, "is no port")):
             try:
-                tap(site, **section)
+                tap(site, RULES, **section)
                 check(False, f"{section} is refused")
             except checks.Failure as failure:
                 check(words in str(failure), f"{section} is refused: {words}", failure)
         if os.geteuid() == 0:
             try:
-                tap(site, interfaces=["lo"], filter="port port")
+                tap(site, RULES, interfaces=["lo"], filter="port port")
                 check(False, "a wrong filter is refused")
             except checks.Failure as failure:
                 check("port port" in str(failure), "a wrong filter is refused", failure)
@@ -206,7 +193,7 @@ def beside_inline():
         host = f"host {site.address(CALLER)} or host {site.address(CALLEE)}"
         inline = Daemon(site, rules=RULES, name="inline",
                         reputation={"csv": site.write("numbers.csv", NUMBERS)})
-        listening = tap(site, interfaces=["lo"], filter=host)
+        listening = tap(site, RULES, interfaces=["lo"], filter=host)
         path = site.path("run.pcap")
         if shutil.which("dumpcap"):
             recorder = Process(site, "dumpcap", ["dumpcap", "-q", "-i", "lo", "-f", host, "-w",
@@ -284,8 +271,8 @@ def kamailio():
     may_capture()
     with Site() as site:
         here = site.address(30)
-        agents = tap(site, hep=f"{site.address(10)}:{HEP}", hep_sources=[here])
-        wire = tap(site, name="wire", interfaces=["lo"], ports=["5060"], trunk="core",
+        agents = tap(site, RULES, hep=f"{site.address(10)}:{HEP}", hep_sources=[here])
+        wire = tap(site, RULES, name="wire", interfaces=["lo"], ports=["5060"], trunk="core",
                    filter=f"host {here} and udp port 5060 and not host {site.address(10)}")
         site.write("kamailio.cfg", KAMAILIO.format(here=here, tap=site.address(10), port=HEP,
                                                    there=site.address(CALLEE)))
@@ -310,10 +297,6 @@ def kamailio():
 # ---- a network of its own -----------------------------------------------------------------------
 
 
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True)
-
-
 def ethernet(packet):
     return bytes(6) + b"\x02" + bytes(5) + b"\x08\x00" + packet
 
@@ -325,32 +308,19 @@ def inject(interface, packets):
             wire.send(ethernet(packet))
 
 
-def fragment(packet, size=96):
-    """An IPv4 packet in pieces."""
-    head, payload = packet[:20], packet[20:]
-    for at in range(0, len(payload), size):
-        part = payload[at:at + size]
-        more = 0x2000 if at + size < len(payload) else 0
-        yield (head[:2] + struct.pack(">H", 20 + len(part)) + head[4:6] +
-               struct.pack(">H", more | at // 8) + head[8:] + part)
-
-
 def state(daemon):
     return daemon.status()["interfaces"][0]["state"]
 
 
 def in_network_of_its_own():
-    ip("link", "set", "lo", "up")
-    ip("link", "add", "rfa", "type", "veth", "peer", "name", "rfb")
-    for name in ("rfa", "rfb"):
-        ip("link", "set", name, "up")
+    veth_pair("rfa", "rfb")
     with Site() as site:
-        daemon = tap(site, interfaces=["rfb"], ports=["5060"])
+        daemon = tap(site, RULES, interfaces=["rfb"], ports=["5060"])
         events = daemon.stats(events=True)
         packets = [packet for _, packet in capture.packets_of(calls(site))]
         inject("rfa", packets)
         expect_calls(daemon, events)
-        inject("rfa", fragment(Call(9, "+8617100000009", "+8613700000009", 100,
+        inject("rfa", capture.fragments(Call(9, "+8617100000009", "+8613700000009", 100,
                                     source=f"{site.address(CALLER)}:5060",
                                     destination=f"{site.address(CALLEE)}:5060")
                                .request(0, "INVITE").packets[0][1]))
@@ -363,9 +333,7 @@ def in_network_of_its_own():
         ip("link", "delete", "rfa")
         wait_for(lambda: state(daemon) == "waiting for it", 3, "gone: status says so")
         equal(daemon.total("tap_interface_lost"), 1, "counted")
-        ip("link", "add", "rfa", "type", "veth", "peer", "name", "rfb")
-        for name in ("rfa", "rfb"):
-            ip("link", "set", name, "up")
+        veth_pair("rfa", "rfb")
         wait_for(lambda: state(daemon) == "listening", 5, "there again")
         before = daemon.total("tap_messages")
         time.sleep(0.3)
@@ -382,19 +350,7 @@ def in_network_of_its_own():
 
 @case("interfaces: fragments, down, gone, back, rights")
 def interfaces():
-    may_capture()
-    if subprocess.run(["unshare", "-n", "true"], check=False, capture_output=True).returncode != 0:
-        raise Skip("no network of its own can be had")
-    run = subprocess.run(["unshare", "-n", sys.executable, os.path.abspath(__file__), "--inside"],
-                         capture_output=True, text=True, check=False)
-    for line in run.stdout.splitlines():
-        if line.startswith("ok - ") or line.startswith("not ok - "):
-            check(line.startswith("ok"), line.split(" - ", 1)[1])
-    check(run.returncode == 0, "inside", run.stdout + run.stderr)
+    in_own_network(__file__)
 
 
-if __name__ == "__main__":
-    if "--inside" in sys.argv:
-        in_network_of_its_own()
-        sys.exit(1 if checks._results["failed"] else 0)
-    checks.main(limit=90)
+main(in_network_of_its_own, limit=90)

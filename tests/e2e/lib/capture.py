@@ -2,7 +2,7 @@
 
 import struct
 
-RAW_IP = 101
+ETHERNET, RAW_IP = 1, 101
 START = 1795000000  # 2026-11-18 11:06:40 UTC
 
 
@@ -24,6 +24,24 @@ def udp(source, destination, payload):
     head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(datagram), 1, 0, 64, 17, 0,
                        _address(source), _address(destination))
     return head[:10] + struct.pack(">H", _checksum(head)) + head[12:] + datagram
+
+
+def fragments(packet, size=96):
+    """An IPv4 packet in pieces."""
+    head, payload = packet[:20], packet[20:]
+    for at in range(0, len(payload), size):
+        part = payload[at:at + size]
+        more = 0x2000 if at + size < len(payload) else 0
+        yield (head[:2] + struct.pack(">H", 20 + len(part)) + head[4:6] +
+               struct.pack(">H", more | at // 8) + head[8:] + part)
+
+
+def read(path):
+    """The packets of a capture (pcap, little-endian)."""
+    with open(path, "rb") as file:
+        file.read(24)
+        while head := file.read(16):
+            yield file.read(struct.unpack("<IIII", head)[2])
 
 
 def write(path, packets, link=RAW_IP):

@@ -81,6 +81,11 @@ def case(title):
     return register
 
 
+def failed():
+    """Whether a check has failed so far, as an exit status."""
+    return 1 if _results["failed"] > 0 else 0
+
+
 def _time_up(_number, _frame):
     raise TimeUp()
 
