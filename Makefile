@@ -20,7 +20,7 @@ PROGRAMS := ringfenced ringfence
 FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 
-LIBRARIES := libevent_core libcares sofia-sip-ua hiredis yaml-0.1 libpcre2-8 json-c libsystemd zlib libzstd liblzma \
+LIBRARIES := libevent_core libevent_extra libcares sofia-sip-ua hiredis yaml-0.1 libpcre2-8 json-c libsystemd zlib libzstd liblzma \
 	libpcap
 PACKAGES := $(filter $(shell pkg-config --list-all 2>/dev/null | cut -d' ' -f1),$(LIBRARIES))
 
@@ -194,7 +194,7 @@ $(BUILD)/tidy/%: src/%.c $(BUILD)/obj/%.o .clang-tidy
 	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS) -std=c11 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
-# ---- reference of settings, features and rules, from their rows --------------------------------
+# ---- reference of settings, features, rules and metrics, from their rows -----------------------
 $(BUILD)/describe: docs/describe.c $(BUILD)/obj/daemon/settings.o $$(ALL_ARCHIVES)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LDLIBS)
@@ -207,10 +207,15 @@ $(BUILD)/describe-schema: docs/describe_schema.c $(BUILD)/obj/daemon/settings.o 
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LDLIBS)
 
-$(BUILD)/docs: $(BUILD)/describe $(BUILD)/describe-rules $(BUILD)/describe-schema docs/configuration.head docs/features.head docs/man/ringfence.yaml.5.head docs/man/ringfence.yaml.5.tail
+$(BUILD)/describe-metrics: docs/describe_metrics.c $$(call archives_upto,stats)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(LDLIBS)
+
+$(BUILD)/docs: $(BUILD)/describe $(BUILD)/describe-rules $(BUILD)/describe-metrics $(BUILD)/describe-schema docs/configuration.head docs/features.head docs/metrics.head docs/man/ringfence.yaml.5.head docs/man/ringfence.yaml.5.tail
 	@mkdir -p $@
 	$(Q){ cat docs/configuration.head; $< markdown; } >$@/configuration.md
 	$(Q){ cat docs/features.head; $(BUILD)/describe-rules; } >$@/features.md
+	$(Q){ cat docs/metrics.head; $(BUILD)/describe-metrics; } >$@/metrics.md
 	$(Q){ cat docs/man/ringfence.yaml.5.head; $< mdoc; cat docs/man/ringfence.yaml.5.tail; } >$@/ringfence.yaml.5
 	$(Q)$(BUILD)/describe-schema configuration >$@/ringfence.schema.json
 	$(Q)$(BUILD)/describe-schema rules >$@/rules.schema.json
@@ -220,14 +225,16 @@ $(BUILD)/docs: $(BUILD)/describe $(BUILD)/describe-rules $(BUILD)/describe-schem
 SCHEMAS := ringfence.schema.json rules.schema.json tests.schema.json
 
 .PHONY: docs lint-docs
-docs: $(BUILD)/docs ## write the references: docs/configuration.md, docs/features.md, man page, conf/*.schema.json
+docs: $(BUILD)/docs ## write the references: docs/configuration.md, features.md, metrics.md, man page, conf/*.schema.json
 	cp $</configuration.md docs/configuration.md
 	cp $</features.md docs/features.md
+	cp $</metrics.md docs/metrics.md
 	cp $</ringfence.yaml.5 docs/man/ringfence.yaml.5
 	cp $(SCHEMAS:%=$</%) conf/
 
 lint-docs: $(BUILD)/docs
 	$(Q)diff -u docs/configuration.md $</configuration.md && diff -u docs/features.md $</features.md && \
+	    diff -u docs/metrics.md $</metrics.md && \
 	    diff -u docs/man/ringfence.yaml.5 $</ringfence.yaml.5 && \
 	    (for schema in $(SCHEMAS); do diff -u conf/$$schema $</$$schema || exit 1; done) || \
 	    { echo 'run "make docs"'; exit 1; }

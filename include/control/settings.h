@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * settings: the sections `control` and `stats` of the configuration.
+ * settings: the sections `control`, `stats` and `metrics` of the configuration.
  */
 #ifndef RINGFENCE_CONTROL_SETTINGS_H
 #define RINGFENCE_CONTROL_SETTINGS_H
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "config/address.h"
 #include "config/schema.h"
 
 #define CTL_DEFAULT_CONTROL_SOCKET "/run/ringfence/control.sock"
@@ -34,8 +35,16 @@ struct ctl_stats_settings {
     uint64_t stalled_us;  /* a reader that took nothing for so long is closed */
 };
 
-/* Their objects are the two structs above. */
+struct ctl_metrics_settings {
+    struct conf_address listen;        /* its length is 0 where there is none */
+    struct ctl_socket_settings socket; /* its path is absent where there is none */
+    uint32_t clients;                  /* connections at once; more wait */
+    uint32_t labels;                   /* of a family, that get a series of their own */
+};
+
+/* Their objects are the structs above. */
 extern const struct conf_section ctl_control_section;
 extern const struct conf_section ctl_stats_section;
+extern const struct conf_section ctl_metrics_section;
 
 #endif

@@ -66,6 +66,7 @@ struct daemon_settings {
     struct screen_settings screening;
     struct daemon_reputation_settings reputation;
     struct ctl_stats_settings stats;
+    struct ctl_metrics_settings metrics;
     struct ctl_control_settings control;
     struct daemon_log_settings log;
     struct tp_dns_settings dns;

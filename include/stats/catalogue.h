@@ -16,6 +16,8 @@ struct stats_row {
     const char *label; /* of a family: what its labels stand for; otherwise NULL */
     uint32_t capacity; /* of a family: labels with "other"; otherwise 0 */
     const char *help;
+    uint8_t first_bound; /* of a histogram: its range, as powers of two; otherwise 0 */
+    uint8_t last_bound;
 };
 
 const struct stats_row *stats_counter_row(enum stats_counter counter);

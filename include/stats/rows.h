@@ -106,15 +106,20 @@ enum stats_moment {
         STATS_MOMENT_COUNT
 };
 
-/* X(identifier, name, help): values in nanoseconds, log-linear buckets of 1/16 relative width. */
-#define STATS_HISTOGRAM_TABLE(X)                                                                \
-    X(SCREENING, "screening", "time spent on features, rules and score of a call")              \
-    X(FORWARDING, "forwarding", "from the receipt of an initial INVITE to its forwarding")      \
-    X(POST_DIAL_DELAY, "post_dial_delay", "from the INVITE of a call to its ringing or answer") \
-    X(CALL_DURATION, "call_duration", "from the answer of a call to its end")
+/*
+ * X(identifier, name, first, last, help): values in nanoseconds, log-linear buckets of 1/16
+ * relative width. 2^first to 2^last is the range within which OpenMetrics tells buckets apart;
+ * beyond it nothing is lost in the stream.
+ */
+#define STATS_HISTOGRAM_TABLE(X)                                                                   \
+    X(SCREENING, "screening", 9, 27, "time spent on features, rules and score of a call")          \
+    X(FORWARDING, "forwarding", 12, 30, "from the receipt of an initial INVITE to its forwarding") \
+    X(POST_DIAL_DELAY, "post_dial_delay", 20, 37,                                                  \
+      "from the INVITE of a call to its ringing or answer")                                        \
+    X(CALL_DURATION, "call_duration", 30, 44, "from the answer of a call to its end")
 
 enum stats_histogram {
-#define STATS_HISTOGRAM_ROW(identifier, name, help) STATS_HISTOGRAM_##identifier,
+#define STATS_HISTOGRAM_ROW(identifier, name, first, last, help) STATS_HISTOGRAM_##identifier,
     STATS_HISTOGRAM_TABLE(STATS_HISTOGRAM_ROW)
 #undef STATS_HISTOGRAM_ROW
         STATS_HISTOGRAM_COUNT
@@ -126,7 +131,19 @@ enum stats_histogram {
     X(TRANSACTIONS_LINGERING, "transactions_lingering", "records kept only for retransmissions") \
     X(CALLS_HELD, "calls_held", "call records held")                                             \
     X(CALLS_PARKED, "calls_parked", "calls waiting for a pending input")                         \
-    X(TRANSACTION_BYTES, "transaction_bytes", "message copies held by transactions")
+    X(TRANSACTION_BYTES, "transaction_bytes", "message copies held by transactions")             \
+    X(WORKERS, "workers", "threads that take calls")                                             \
+    X(DRAINING, "draining", "1 while new calls are refused: by drain, or before a stop")         \
+    X(RULES_LOADED, "rules_loaded", "rules in force")                                            \
+    X(RELOAD_FAILED, "reload_failed", "1 while the latest reload was refused")                   \
+    X(REPUTATION_NUMBERS, "reputation_numbers", "numbers in the replica")                        \
+    X(REPUTATION_PREFIXES, "reputation_prefixes", "prefixes in the replica")                     \
+    X(REPUTATION_UNREACHABLE, "reputation_unreachable",                                          \
+      "1 while the configured Redis is not connected")                                           \
+    X(REPUTATION_NOT_LOADED, "reputation_not_loaded", "1 while no reputation was ever loaded")   \
+    X(REPUTATION_HELD, "reputation_held",                                                        \
+      "1 while a change of too many entries waits for "                                          \
+      "acceptance")
 
 enum stats_gauge {
 #define STATS_GAUGE_ROW(identifier, name, help) STATS_GAUGE_##identifier,

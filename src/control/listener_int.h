@@ -14,11 +14,7 @@ struct ctl_listener;
 /* The descriptor is non-blocking and becomes the callee's. */
 typedef void ctl_accepted_fn(void *owner, int descriptor);
 
-/*
- * A socket file that nobody listens on any more is replaced; -EADDRINUSE when somebody does,
- * -ENOTSOCK when the path is no socket (nothing is removed then). Failures are logged with their
- * cause and remedy.
- */
+/* Fails as ctl_socket_file_open() does, and logs it. */
 int ctl_listener_create(struct rt_loop *loop, const struct ctl_socket_settings *settings,
                         ctl_accepted_fn *accepted, void *owner,
                         struct ctl_listener **listener) MUST_CHECK;

@@ -135,3 +135,39 @@ const struct conf_section ctl_stats_section = {
     CONF_ROWS(stats_rows),
     CONF_OBJECT(struct ctl_stats_settings),
 };
+
+static const struct conf_row metrics_rows[] = {
+    {.key = "listen",
+     .type = CONF_CUSTOM,
+     .format = &conf_format_address,
+     .flags = CONF_NEEDS_RESTART,
+     CONF_FIELD(struct ctl_metrics_settings, listen),
+     .help = "Address and port for HTTP, such as 127.0.0.1:9560; none unless given. There is no "
+             "password: whoever reaches it may read, so keep it on loopback or in a network of "
+             "your own."},
+    SOCKET_ROWS(struct ctl_metrics_settings, NULL, "read the counts"),
+    {.key = "clients",
+     .type = CONF_INTEGER,
+     .flags = CONF_NEEDS_RESTART,
+     CONF_FIELD(struct ctl_metrics_settings, clients),
+     .min = 1,
+     .max = 256,
+     .fallback = "16",
+     .help = "Connections at once; more wait until one of them is done."},
+    {.key = "labels",
+     .type = CONF_INTEGER,
+     .flags = CONF_NEEDS_RESTART,
+     CONF_FIELD(struct ctl_metrics_settings, labels),
+     .min = 1,
+     .max = 20000,
+     .fallback = "1000",
+     .help = "Series of a family, such as one for each rule. What later ones count is added to the "
+             "label \"other\"."},
+};
+
+const struct conf_section ctl_metrics_section = {
+    .name = "metrics",
+    .help = "HTTP for Prometheus (docs/metrics.md).",
+    CONF_ROWS(metrics_rows),
+    CONF_OBJECT(struct ctl_metrics_settings),
+};

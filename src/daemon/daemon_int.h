@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/reclaim.h"
 #include "control/control_server.h"
+#include "control/metrics_server.h"
 #include "control/stats_server.h"
 #include "daemon/service.h"
 #include "runtime/mailbox.h"
@@ -127,6 +128,8 @@ struct daemon_service {
     struct rt_signals *signals;
     struct ctl_control_server *control;
     struct ctl_stats_server *stats;
+    struct ctl_metrics_server *metrics; /* NULL: not configured */
+    struct stats_shard *shard;          /* of the control thread */
     struct stats_source source;
     struct screen_engine *explainer;
     struct list_link queries;         /* of `explain`, that a worker has not answered yet */
@@ -175,6 +178,10 @@ int daemon_command_rules_rearm(void *context, const struct ctl_request *request,
 void daemon_fill_budget(struct stats_json *json, const struct screen_budget *budget,
                         uint64_t wall_us);
 void daemon_fill_demoted(const struct daemon_service *service, struct stats_json *json);
+
+/* ---- gauges.c ------------------------------------------------------------------------------ */
+/* What the control thread knows, as gauges of its own shard. */
+void daemon_gauges_publish(const struct daemon_service *service);
 
 /* ---- commands.c, explain.c, status.c ----------------------------------------------------- */
 extern const struct ctl_command daemon_commands[];

@@ -129,6 +129,8 @@ static int create_shared(struct daemon_service *service, struct stats_registry *
     proxy_labels_register(&shared->labels, registry);
     int error = load_key(settings, &shared->marks);
     if (error == 0)
+        error = stats_shard_create(registry, &service->shard);
+    if (error == 0)
         error = random_bytes(shared->table_keys, sizeof(shared->table_keys));
     if (error == 0)
         error = reclaim_create(shared->workers + 1, &shared->reclaim);
@@ -178,6 +180,8 @@ static int open_sockets(struct daemon_service *service)
     if (error == 0)
         error = ctl_control_server_create(service->loop, &settings->control, daemon_commands,
                                           daemon_command_count, service, &service->control);
+    if (error == 0 && ctl_metrics_are_wanted(&settings->metrics))
+        error = ctl_metrics_server_create(&settings->metrics, &service->source, &service->metrics);
     return error;
 }
 
@@ -227,6 +231,7 @@ static void housekeeping(struct rt_timer *timer, uint64_t now_us)
 {
     struct daemon_service *service = LIST_ENTRY(timer, struct daemon_service, housekeeping);
     reclaim_collect(service->shared.reclaim);
+    daemon_gauges_publish(service);
     if (daemon_life_turn(service, now_us))
         rt_timer_set(service->wheel, timer, now_us, HOUSEKEEPING_US);
     else
@@ -333,6 +338,9 @@ int daemon_service_run(struct daemon_service *service)
         error = daemon_tap_start(service->tap);
     if (error == 0)
         error = ctl_stats_server_start(service->stats);
+    daemon_gauges_publish(service);
+    if (error == 0 && service->metrics != NULL)
+        error = ctl_metrics_server_start(service->metrics);
     if (error != 0) {
         log_error("daemon", "cannot start: %s", error_text(error));
         return error;
@@ -365,6 +373,7 @@ void daemon_service_destroy(struct daemon_service *service)
     if (shared->store != NULL)
         rep_store_stop(shared->store);
     ctl_control_server_destroy(service->control);
+    ctl_metrics_server_destroy(service->metrics);
     ctl_stats_server_destroy(service->stats);
     screen_engine_destroy(service->explainer);
     rep_store_destroy(shared->store);

@@ -14,25 +14,27 @@
 enum { CACHE_LINE = 64, CELLS_PER_LINE = CACHE_LINE / sizeof(uint64_t) };
 
 static const struct stats_row counter_rows[] = {
-#define COUNTER_ROW(identifier, name, help) {(name), NULL, 0, (help)},
+#define COUNTER_ROW(identifier, word, text) {.name = (word), .help = (text)},
     STATS_COUNTER_TABLE(COUNTER_ROW)
 #undef COUNTER_ROW
 };
 
 static const struct stats_row gauge_rows[] = {
-#define GAUGE_ROW(identifier, name, help) {(name), NULL, 0, (help)},
+#define GAUGE_ROW(identifier, word, text) {.name = (word), .help = (text)},
     STATS_GAUGE_TABLE(GAUGE_ROW)
 #undef GAUGE_ROW
 };
 
 static const struct stats_row family_rows[] = {
-#define FAMILY_ROW(identifier, name, label, capacity, help) {(name), (label), (capacity), (help)},
+#define FAMILY_ROW(identifier, word, label_word, cells, text) \
+    {.name = (word), .label = (label_word), .capacity = (cells), .help = (text)},
     STATS_FAMILY_TABLE(FAMILY_ROW)
 #undef FAMILY_ROW
 };
 
 static const struct stats_row histogram_rows[] = {
-#define HISTOGRAM_ROW(identifier, name, help) {(name), NULL, 0, (help)},
+#define HISTOGRAM_ROW(identifier, word, first, last, text) \
+    {.name = (word), .help = (text), .first_bound = (first), .last_bound = (last)},
     STATS_HISTOGRAM_TABLE(HISTOGRAM_ROW)
 #undef HISTOGRAM_ROW
 };

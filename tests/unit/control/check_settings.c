@@ -4,6 +4,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "control/metrics_server.h"
+
 static struct arena *arena;
 static struct conf_report *report;
 
@@ -34,6 +36,7 @@ START_TEST(the_rows_are_sound)
 {
     ck_assert_int_eq(conf_section_verify(&ctl_control_section, report), 0);
     ck_assert_int_eq(conf_section_verify(&ctl_stats_section, report), 0);
+    ck_assert_int_eq(conf_section_verify(&ctl_metrics_section, report), 0);
 }
 END_TEST
 
@@ -49,6 +52,21 @@ START_TEST(defaults)
     ck_assert_uint_eq(stats.interval_us, 1000000);
     ck_assert_uint_eq(stats.queue_bytes, 1 << 20);
     ck_assert_uint_eq(stats.stalled_us, 600000000);
+}
+END_TEST
+
+START_TEST(metrics_are_served_nowhere_unless_asked_for)
+{
+    struct ctl_metrics_settings metrics;
+    ck_assert_int_eq(load("", &ctl_metrics_section, &metrics), 0);
+    ck_assert(!ctl_metrics_are_wanted(&metrics));
+    ck_assert_uint_eq(metrics.clients, 16);
+    ck_assert_uint_eq(metrics.labels, 1000);
+    ck_assert_int_eq(load("listen: 127.0.0.1:9560\n", &ctl_metrics_section, &metrics), 0);
+    ck_assert(ctl_metrics_are_wanted(&metrics));
+    ck_assert_int_eq(load("socket: /run/m.sock\n", &ctl_metrics_section, &metrics), 0);
+    ck_assert(ctl_metrics_are_wanted(&metrics));
+    ck_assert_int_eq(load("listen: 127.0.0.1\n", &ctl_metrics_section, &metrics), ERROR_CONFIG);
 }
 END_TEST
 
@@ -80,6 +98,7 @@ int main(void)
     tcase_add_checked_fixture(loading, setup, teardown);
     tcase_add_test(loading, the_rows_are_sound);
     tcase_add_test(loading, defaults);
+    tcase_add_test(loading, metrics_are_served_nowhere_unless_asked_for);
     tcase_add_test(loading, a_mode_is_octal);
     tcase_add_loop_test(loading, other_modes_are_refused, 0,
                         sizeof(bad_modes) / sizeof(bad_modes[0]));
