@@ -52,6 +52,14 @@ void cli_print_right(const struct cli_output *output, enum cli_style style, stru
 /* Columns that the text takes once it is encoded. */
 size_t cli_shown_width(struct slice text);
 
+/* Words up to column 80, and the end of the line; further lines begin below the first one, which
+ * begins in `column`. */
+void cli_print_wrapped(const struct cli_output *output, enum cli_style style, size_t column,
+                       struct slice text);
+
+/* Columns of the terminal; SIZE_MAX where lines have no end. */
+size_t cli_columns(const struct cli_output *output);
+
 /* "3d 4h", "12m 5s", "0s": the two largest units. */
 void cli_format_duration(uint64_t seconds, char *text, size_t capacity);
 /* "1,234,567" */

@@ -5,7 +5,7 @@
 #include "cli_int.h"
 #include "screening/feature.h"
 
-enum { NAME_COLUMNS = 28, INDENT = 2, LABEL_COLUMNS = 10, LINE_COLUMNS = 80 };
+enum { NAME_COLUMNS = 28, INDENT = 2, LABEL_COLUMNS = 10 };
 
 struct feature_request {
     bool brief;
@@ -37,29 +37,11 @@ static void indent(FILE *stream, size_t columns)
     fprintf(stream, "%*s", (int)columns, "");
 }
 
-/* Words up to the last column, further lines under the first. */
-static void print_wrapped(FILE *stream, size_t column, const char *text)
-{
-    struct slice rest = slice_of_text(text);
-    size_t at = column;
-    while (rest.length > 0) {
-        struct slice word = slice_first(rest, slice_find(rest, ' '));
-        if (at > column && at + 1 + word.length > LINE_COLUMNS) {
-            fputc('\n', stream);
-            indent(stream, column);
-            at = column;
-        }
-        at += (size_t)fprintf(stream, "%s%.*s", at > column ? " " : "", SLICE_ARGS(word));
-        rest = slice_from(rest, word.length + 1);
-    }
-    fputc('\n', stream);
-}
-
 static void print_label(const struct cli_output *output, const char *label, const char *text)
 {
     indent(output->stream, INDENT);
     cli_print_left(output, CLI_DIM, slice_of_text(label), LABEL_COLUMNS);
-    print_wrapped(output->stream, INDENT + LABEL_COLUMNS, text);
+    cli_print_wrapped(output, CLI_PLAIN, INDENT + LABEL_COLUMNS, slice_of_text(text));
 }
 
 static void print_feature(const struct cli_output *output, const struct rule_feature *feature,
@@ -73,7 +55,7 @@ static void print_feature(const struct cli_output *output, const struct rule_fea
     if (brief)
         return;
     indent(output->stream, INDENT);
-    print_wrapped(output->stream, INDENT, feature->meaning);
+    cli_print_wrapped(output, CLI_PLAIN, INDENT, slice_of_text(feature->meaning));
     if (has_choices(feature))
         print_label(output, "one of", feature->choices);
     print_label(output, "unknown", feature->unknown_when);

@@ -29,6 +29,8 @@ static const struct {
 #undef EXIT_ROW
 };
 
+enum { OPTION_COLUMNS = 28 };
+
 enum { EXIT_ROWS = sizeof(exit_rows) / sizeof(exit_rows[0]) };
 
 /* "-c, --config FILE" */
@@ -49,8 +51,11 @@ static void print_options(const struct cli_output *output, const struct cli_opti
             continue;
         format_option(option, text, sizeof(text));
         fprintf(output->stream, "  ");
-        cli_print_left(output, CLI_CYAN, slice_of_text(text), 26);
-        fprintf(output->stream, "%s\n", option->help);
+        cli_print_left(output, CLI_CYAN, slice_of_text(text), OPTION_COLUMNS - 2);
+        /* One that is too long for its column has the line for itself. */
+        if (strlen(text) > OPTION_COLUMNS - 4)
+            fprintf(output->stream, "\n%*s", OPTION_COLUMNS, "");
+        cli_print_wrapped(output, CLI_PLAIN, OPTION_COLUMNS, slice_of_text(option->help));
     }
 }
 

@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "replay_int.h"
 
-enum { OUTPUT_BYTES = 1 << 20 };
+#define HONEST_US (UINT64_C(30) * 1000000)
 
 const struct cli_option cli_replay_options[] = {
     {.name = "rules",
@@ -92,6 +92,9 @@ static void finish(void *context, struct tap_call *call)
 {
     struct replay *replay = context;
     const struct replay_call *found = tap_call_extra(call);
+    /* The bar gives way to the row. */
+    if (replay->cli->out.terminal)
+        cli_progress_clear(&replay->progress);
     if (replay->comparison != NULL) {
         replay_comparison_add(replay, call, found);
         return;
@@ -142,6 +145,8 @@ static int run(struct replay *replay, char **paths, size_t count)
         cli_complain(replay->cli, "%s", error_text(error));
         return CLI_EXIT_NO;
     }
+    if (!replay_can_write(replay))
+        return CLI_EXIT_NO;
     replay_show_header(replay);
     status = replay_read(replay, paths, count);
     if (replay->comparison != NULL)
@@ -188,6 +193,10 @@ static bool options_agree(const struct replay *replay, char **paths, size_t coun
         problem = "--csv and --json exclude each other";
     else if (options->fail_on != NULL && options->against.count == 0)
         problem = "--fail-on needs --against FILE, the rules to compare with";
+    else if ((options->scores || options->honest_us != 0) && options->against.count == 0)
+        problem = "--scores and --honest need --against FILE, the rules to compare with";
+    else if (options->suspicious && options->against.count > 0)
+        problem = "--suspicious and --against exclude each other: a comparison shows what changes";
     else if (options->write_suspicious != NULL && options->against.count > 0)
         problem = "--write-suspicious and --against exclude each other";
     else if (inputs > 1)
@@ -203,12 +212,13 @@ int cli_run_replay(struct cli *cli, char **arguments, size_t count)
 {
     struct replay replay = {
         .cli = cli,
-        .options = {.honest_us = UINT64_C(30) * 1000000},
         .progress = {.output = &cli->err, .what = "messages"},
     };
     if (!cli_take_options(cli, cli_replay_options, &replay.options, arguments, &count) ||
         !options_agree(&replay, arguments, count))
         return CLI_EXIT_USAGE;
+    if (replay.options.honest_us == 0)
+        replay.options.honest_us = HONEST_US;
     replay.sides = replay.options.against.count > 0 ? REPLAY_SIDES : 1;
     replay.progress.started_us = clock_monotonic_us();
     int status = run(&replay, arguments, count);

@@ -156,18 +156,13 @@ static enum change change_of(const struct replay *replay, const struct tap_call 
 static void show_change(const struct replay *replay, enum change change,
                         const struct tap_call *call, const struct replay_call *found)
 {
-    const struct cli_output *out = &replay->cli->out;
-    const struct replay_verdict *now = &found->verdicts[REPLAY_NEW];
-    const struct replay_verdict *then = &found->verdicts[REPLAY_OLD];
-    char text[256];
-    enum cli_style style = change == CHANGE_HONEST    ? CLI_RED
-                           : change == CHANGE_BLOCKED ? CLI_YELLOW
-                                                      : CLI_PLAIN;
-    cli_print_left(out, style, slice_of_text(changes[change].key), 22);
-    snprintf(text, sizeof(text), "%s %u -> %s %u", replay_action_text(then), then->score,
-             replay_action_text(now), now->score);
-    cli_print_left(out, style, slice_of_text(text), 24);
-    replay_show_call(replay, call, found);
+    const struct replay_change shown = {
+        .key = changes[change].key,
+        .style = change == CHANGE_HONEST    ? CLI_RED
+                 : change == CHANGE_BLOCKED ? CLI_YELLOW
+                                            : CLI_PLAIN,
+    };
+    replay_table_row(replay, call, found, &shown);
 }
 
 void replay_comparison_add(struct replay *replay, const struct tap_call *call,

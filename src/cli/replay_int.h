@@ -102,6 +102,8 @@ const struct rule_set *replay_rules(const struct replay *replay, enum replay_sid
 
 /* Reads all files through the path. An enum cli_exit. */
 int replay_read(struct replay *replay, char **paths, size_t count);
+/* Before hours of reading: whether --write-suspicious can be written. False after a complaint. */
+bool replay_can_write(const struct replay *replay);
 /* Once more, copying what was marked. */
 int replay_write_suspicious(struct replay *replay, char **paths, size_t count);
 void replay_mark(struct replay_marks *marks, const struct tap_message *message);
@@ -112,6 +114,13 @@ bool replay_is_suspicious(const struct replay_verdict *verdict);
 /* "allow", "block", ...; "refused" and "-" too. */
 const char *replay_action_text(const struct replay_verdict *verdict);
 uint64_t replay_talk_us(const struct tap_call *call);
+/* As it is shown, normalised where it could be. */
+struct slice replay_caller(const struct tap_call *call, const struct replay_call *found);
+struct slice replay_callee(const struct tap_call *call, const struct replay_call *found);
+struct slice replay_trunk(const struct replay_call *found);
+/* "rule-a 60, rule-b (20)": points in brackets are those of shadow rules. */
+struct slice replay_rules_text(const struct replay *replay, enum replay_side side,
+                               const struct replay_verdict *verdict, char *memory, size_t capacity);
 void replay_show_header(const struct replay *replay);
 void replay_show_call(const struct replay *replay, const struct tap_call *call,
                       const struct replay_call *found);
@@ -119,6 +128,19 @@ void replay_show_call(const struct replay *replay, const struct tap_call *call,
 void replay_show_json(const struct replay *replay,
                       void (*fill)(const void *context, struct stats_json *json),
                       const void *context);
+
+/* ---- replay_table.c ------------------------------------------------------------------------ */
+
+/* What a comparison says of a call. */
+struct replay_change {
+    const char *key;
+    enum cli_style style;
+};
+
+void replay_table_header(const struct replay *replay);
+/* change: NULL without a comparison. */
+void replay_table_row(const struct replay *replay, const struct tap_call *call,
+                      const struct replay_call *found, const struct replay_change *change);
 
 /* ---- replay_summary.c ---------------------------------------------------------------------- */
 

@@ -122,6 +122,17 @@ int replay_read(struct replay *replay, char **paths, size_t count)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
+bool replay_can_write(const struct replay *replay)
+{
+    const char *target = replay->options.write_suspicious;
+    FILE *file = target != NULL ? fopen(target, "ae") : NULL;
+    if (target != NULL && file == NULL)
+        cli_complain(replay->cli, "--write-suspicious %s: %s", target, error_text(-errno));
+    if (file != NULL)
+        (void)fclose(file);
+    return target == NULL || file != NULL;
+}
+
 /* One file's marked packets. */
 static int copy_file(struct replay *replay, const char *path, struct tap_copy_file **copy,
                      uint64_t *written)

@@ -6,7 +6,7 @@
 #include "replay_int.h"
 #include "stats/json.h"
 
-enum { ROW_BYTES = 8192, CELL_BYTES = 512 };
+enum { ROW_BYTES = 8192 };
 
 bool replay_is_suspicious(const struct replay_verdict *verdict)
 {
@@ -28,35 +28,24 @@ uint64_t replay_talk_us(const struct tap_call *call)
 
 /* ---- cells --------------------------------------------------------------------------------- */
 
-static struct slice caller_of(const struct tap_call *call, const struct replay_call *found)
+struct slice replay_caller(const struct tap_call *call, const struct replay_call *found)
 {
     return found->caller[0] != '\0' ? slice_of_text(found->caller)
                                     : slice_make(call->caller, call->caller_length);
 }
 
-static struct slice callee_of(const struct tap_call *call, const struct replay_call *found)
+struct slice replay_callee(const struct tap_call *call, const struct replay_call *found)
 {
     return found->callee[0] != '\0' ? slice_of_text(found->callee)
                                     : slice_make(call->callee, call->callee_length);
 }
 
-static struct slice trunk_of(const struct replay_call *found)
+struct slice replay_trunk(const struct replay_call *found)
 {
     return found->trunk != NULL ? found->trunk->screen.name : SLICE("");
 }
 
-/* "sbc-a", or "sbc-a?" when it was only assumed. */
-static struct slice trunk_text(const struct replay_call *found, char *memory, size_t capacity)
-{
-    struct buffer text = buffer_over(memory, capacity);
-    buffer_append(&text, trunk_of(found));
-    if (found->trunk_assumed && found->trunk != NULL)
-        buffer_append_char(&text, '?');
-    return buffer_slice(&text);
-}
-
-/* "rule-a 60, rule-b (20)": points in brackets are those of shadow rules. */
-static struct slice rules_text(const struct replay *replay, enum replay_side side,
+struct slice replay_rules_text(const struct replay *replay, enum replay_side side,
                                const struct replay_verdict *verdict, char *memory, size_t capacity)
 {
     struct buffer text = buffer_over(memory, capacity);
@@ -79,103 +68,6 @@ static struct slice rules_text(const struct replay *replay, enum replay_side sid
                            ? ""
                            : screen_authority_text((enum screen_authority)verdict->authority));
     return buffer_slice(&text);
-}
-
-/* ---- text ---------------------------------------------------------------------------------- */
-
-/* X(title, columns, right) */
-#define COLUMN_TABLE(X)    \
-    X("TIME (UTC)", 20, 0) \
-    X("CALLER", 16, 0)     \
-    X("CALLEE", 16, 0)     \
-    X("TRUNK", 14, 0)      \
-    X("OUTCOME", 10, 0)    \
-    X("TALK", 7, 1)        \
-    X("SCORE", 5, 1)       \
-    X("VERDICT", 7, 0)     \
-    X("RULES", 0, 0)
-
-static const struct {
-    const char *title;
-    uint8_t columns;
-    bool right;
-} columns[] = {
-#define COLUMN_ROW(title, columns, right) {title, columns, right},
-    COLUMN_TABLE(COLUMN_ROW)
-#undef COLUMN_ROW
-};
-
-enum { COLUMNS = sizeof(columns) / sizeof(columns[0]), COLUMN_VERDICT = 7 };
-
-static enum cli_style style_of(const struct replay_verdict *verdict)
-{
-    if (!verdict->judged || verdict->refused)
-        return CLI_DIM;
-    return verdict->action == RULE_ALLOW ? CLI_GREEN
-           : verdict->action == RULE_TAG ? CLI_YELLOW
-                                         : CLI_RED;
-}
-
-static void append_blanks(struct buffer *row, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        buffer_append_char(row, ' ');
-}
-
-/* One write a row: capture files have many. */
-static void append_cell(struct buffer *row, size_t column, struct slice text)
-{
-    char memory[CELL_BYTES];
-    struct buffer cell = buffer_over(memory, sizeof(memory));
-    encode_terminal(&cell, slice_first(text, sizeof(memory) / 5));
-    size_t width = cli_width(buffer_slice(&cell));
-    size_t wanted = columns[column].columns;
-    size_t blanks = width < wanted ? wanted - width : 0;
-    if (columns[column].right)
-        append_blanks(row, blanks);
-    buffer_append(row, buffer_slice(&cell));
-    if (!columns[column].right)
-        append_blanks(row, blanks);
-    if (column + 1 < COLUMNS)
-        append_blanks(row, 2);
-}
-
-static struct slice time_text(uint64_t wall_us, char *memory, size_t capacity)
-{
-    struct buffer text = buffer_over(memory, capacity);
-    clock_append_rfc3339(&text, wall_us);
-    /* Without milliseconds. */
-    if (text.length > 5) {
-        text.length -= 5;
-        buffer_append_char(&text, 'Z');
-    }
-    return buffer_slice(&text);
-}
-
-static void show_text(const struct replay *replay, const struct tap_call *call,
-                      const struct replay_call *found)
-{
-    const struct cli_output *out = &replay->cli->out;
-    const struct replay_verdict *verdict = &found->verdicts[REPLAY_NEW];
-    char memory[ROW_BYTES], time[40], talk[32] = "", score[8] = "", rules[2048], trunk[256];
-    struct buffer row = buffer_over(memory, sizeof(memory));
-    if (call->answered_us != 0)
-        cli_format_duration(replay_talk_us(call) / 1000000, talk, sizeof(talk));
-    if (verdict->judged && !verdict->refused)
-        snprintf(score, sizeof(score), "%u", verdict->score);
-    append_cell(&row, 0, time_text(call->begun_us, time, sizeof(time)));
-    append_cell(&row, 1, caller_of(call, found));
-    append_cell(&row, 2, callee_of(call, found));
-    append_cell(&row, 3, trunk_text(found, trunk, sizeof(trunk)));
-    append_cell(&row, 4, slice_of_text(tap_outcome_key((enum tap_outcome)call->outcome)));
-    append_cell(&row, 5, slice_of_text(talk));
-    append_cell(&row, 6, slice_of_text(score));
-    fwrite(row.data, 1, row.length, out->stream);
-    cli_print_left(out, style_of(verdict), slice_of_text(replay_action_text(verdict)),
-                   columns[COLUMN_VERDICT].columns);
-    fputs("  ", out->stream);
-    cli_print(out, CLI_PLAIN, rules_text(replay, REPLAY_NEW, verdict, rules, sizeof(rules)));
-    fputc('\n', out->stream);
 }
 
 /* ---- CSV ----------------------------------------------------------------------------------- */
@@ -221,9 +113,9 @@ static void show_csv(const struct replay *replay, const struct tap_call *call,
     bool scored = verdict->judged && !verdict->refused;
     clock_append_rfc3339(&stamp, call->begun_us);
     csv_slice(&row, buffer_slice(&stamp));
-    csv_slice(&row, caller_of(call, found));
-    csv_slice(&row, callee_of(call, found));
-    csv_slice(&row, trunk_of(found));
+    csv_slice(&row, replay_caller(call, found));
+    csv_slice(&row, replay_callee(call, found));
+    csv_slice(&row, replay_trunk(found));
     csv_text(&row, found->trunk_assumed ? "yes" : "no");
     csv_text(&row, tp_address_text(&call->source, address));
     csv_slice(&row, slice_make(call->call_id, call->call_id_length));
@@ -237,7 +129,7 @@ static void show_csv(const struct replay *replay, const struct tap_call *call,
     csv_text(&row, replay_action_text(verdict));
     csv_text(&row, reason_text(verdict));
     csv_text(&row, verdict->type);
-    csv_slice(&row, rules_text(replay, REPLAY_NEW, verdict, rules, sizeof(rules)));
+    csv_slice(&row, replay_rules_text(replay, REPLAY_NEW, verdict, rules, sizeof(rules)));
     buffer_append_char(&row, '\n');
     if (!row.overflow)
         fwrite(row.data, 1, row.length, replay->cli->out.stream);
@@ -304,11 +196,11 @@ static void fill_call(const void *context, struct stats_json *json)
     stats_json_text(json, "type", "call");
     stats_json_time(json, "time", call->begun_us);
     stats_json_slice(json, "call_id", slice_make(call->call_id, call->call_id_length));
-    stats_json_slice(json, "caller", caller_of(call, row->found));
-    stats_json_slice(json, "callee", callee_of(call, row->found));
+    stats_json_slice(json, "caller", replay_caller(call, row->found));
+    stats_json_slice(json, "callee", replay_callee(call, row->found));
     stats_json_text(json, "source", tp_address_text(&call->source, address));
     if (row->found->trunk != NULL)
-        stats_json_slice(json, "trunk", trunk_of(row->found));
+        stats_json_slice(json, "trunk", replay_trunk(row->found));
     if (row->found->trunk_assumed)
         stats_json_boolean(json, "trunk_assumed", true);
     stats_json_text(json, "outcome", tap_outcome_key((enum tap_outcome)call->outcome));
@@ -345,20 +237,10 @@ void replay_show_json(const struct replay *replay,
 
 void replay_show_header(const struct replay *replay)
 {
-    char memory[ROW_BYTES];
-    struct buffer row = buffer_over(memory, sizeof(memory));
-    if (replay->cli->json)
-        return;
-    if (replay->options.csv) {
+    if (replay->options.csv)
         fputs(CSV_COLUMNS, replay->cli->out.stream);
-        return;
-    }
-    if (replay->sides > 1)
-        return;
-    for (size_t i = 0; i < COLUMNS; i++)
-        append_cell(&row, i, slice_of_text(columns[i].title));
-    cli_print(&replay->cli->out, CLI_BOLD, buffer_slice(&row));
-    fputc('\n', replay->cli->out.stream);
+    else if (!replay->cli->json)
+        replay_table_header(replay);
 }
 
 void replay_show_call(const struct replay *replay, const struct tap_call *call,
@@ -370,5 +252,5 @@ void replay_show_call(const struct replay *replay, const struct tap_call *call,
     else if (replay->options.csv)
         show_csv(replay, call, found);
     else
-        show_text(replay, call, found);
+        replay_table_row(replay, call, found, NULL);
 }

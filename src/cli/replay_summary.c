@@ -9,6 +9,8 @@
 /* What is beyond is counted as "other". */
 enum { TYPES_MAX = 64, HOURS_MAX = 8784 };
 
+enum { LABEL_COLUMNS = 10, LINE_BYTES = 2048 };
+
 #define HOUR_US (UINT64_C(3600) * 1000000)
 
 /* Of a rule, a type, a trunk or an hour. */
@@ -192,13 +194,21 @@ static struct slice hour_text(uint64_t hour, char *memory, size_t capacity)
     return slice_first(buffer_slice(&text), sizeof("2027-06-30T08:15") - 1);
 }
 
-static void show_list(const struct cli_output *out, const char *name, uint64_t value)
+static void append_list(struct buffer *line, const char *name, uint64_t value)
 {
     char text[32];
     if (value == 0)
         return;
     cli_format_count(value, text, sizeof(text));
-    fprintf(out->stream, " %s %s", name, text);
+    buffer_format(line, "%s%s %s", line->length > 0 ? ", " : "", name, text);
+}
+
+/* A label, and what belongs to it on as many lines as it takes. */
+static void show_line(const struct cli_output *out, const char *label, const struct buffer *line)
+{
+    cli_print_left(out, CLI_PLAIN, slice_of_text(label), LABEL_COLUMNS);
+    cli_print_wrapped(out, CLI_PLAIN, LABEL_COLUMNS,
+                      line->length > 0 ? buffer_slice(line) : SLICE("-"));
 }
 
 static void show_totals(const struct replay *replay)
@@ -207,28 +217,29 @@ static void show_totals(const struct replay *replay)
     const struct replay_summary *summary = replay->summary;
     const struct tap_counts *counts = tap_path_counts(replay->path);
     const struct tap_calls_figures *figures = tap_calls_figures(replay->calls);
-    fputs("\npackets ", out->stream);
-    for (unsigned i = 0; i < TAP_COUNT_COUNT; i++)
-        if (i == TAP_PACKETS)
-            fprintf(out->stream, "%llu", (unsigned long long)counts->of[i]);
-        else if (counts->of[i] > 0)
-            fprintf(out->stream, ", %s %llu", tap_count_rows[i].key,
-                    (unsigned long long)counts->of[i]);
-    fprintf(out->stream, "\ncalls %llu, INVITE requests %llu", (unsigned long long)figures->calls,
-            (unsigned long long)figures->invites);
-    if (figures->evicted > 0)
-        fprintf(out->stream, ", shown before their end for want of room %llu",
-                (unsigned long long)figures->evicted);
-    fputs("\noutcomes:", out->stream);
-    for (unsigned i = 0; i < TAP_OUTCOME_COUNT; i++)
-        show_list(out, tap_outcome_key((enum tap_outcome)i), summary->outcomes[i]);
-    fputs("\nverdicts:", out->stream);
-    for (unsigned i = 0; i < RULE_ACTION_COUNT; i++)
-        show_list(out, rule_action_name((enum rule_action_kind)i), summary->actions[i]);
-    show_list(out, "refused", summary->refused);
-    show_list(out, "not_judged", summary->not_judged);
-    show_list(out, "degraded", summary->degraded);
+    char memory[LINE_BYTES];
+    struct buffer line = buffer_over(memory, sizeof(memory));
     fputc('\n', out->stream);
+    for (unsigned i = 0; i < TAP_COUNT_COUNT; i++)
+        append_list(&line, tap_count_rows[i].key, counts->of[i]);
+    show_line(out, "captured", &line);
+    line.length = 0;
+    append_list(&line, "calls", figures->calls);
+    append_list(&line, "invites", figures->invites);
+    append_list(&line, "begun_before", figures->begun_before);
+    append_list(&line, "evicted", figures->evicted);
+    show_line(out, "followed", &line);
+    line.length = 0;
+    for (unsigned i = 0; i < TAP_OUTCOME_COUNT; i++)
+        append_list(&line, tap_outcome_key((enum tap_outcome)i), summary->outcomes[i]);
+    show_line(out, "outcomes", &line);
+    line.length = 0;
+    for (unsigned i = 0; i < RULE_ACTION_COUNT; i++)
+        append_list(&line, rule_action_name((enum rule_action_kind)i), summary->actions[i]);
+    append_list(&line, "refused", summary->refused);
+    append_list(&line, "not_judged", summary->not_judged);
+    append_list(&line, "degraded", summary->degraded);
+    show_line(out, "verdicts", &line);
 }
 
 /* One row of a group; its heading comes before the first one that is shown. */

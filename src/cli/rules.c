@@ -4,7 +4,6 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "cli_int.h"
 #include "control/json.h"
@@ -204,14 +203,12 @@ static void measure(const struct rules_view *view, size_t *widths)
 /* How wide a title may be; SIZE_MAX where lines have no end. */
 static size_t title_room(const struct cli_output *output, const size_t *widths)
 {
-    struct winsize size;
-    size_t before = 0;
-    if (!output->terminal || ioctl(fileno(output->stream), TIOCGWINSZ, &size) != 0 ||
-        size.ws_col == 0)
+    size_t before = 0, columns = cli_columns(output);
+    if (columns == SIZE_MAX)
         return SIZE_MAX;
     for (size_t i = 0; i < TITLE; i++)
         before += widths[i] + 2;
-    return before + TITLE_COLUMNS_LEAST < size.ws_col ? size.ws_col - before : TITLE_COLUMNS_LEAST;
+    return before + TITLE_COLUMNS_LEAST < columns ? columns - before : TITLE_COLUMNS_LEAST;
 }
 
 static struct slice cut(struct slice text, size_t room)

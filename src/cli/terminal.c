@@ -3,11 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/buffer.h"
 #include "base/encode.h"
 
-enum { BAR_COLUMNS = 24, PROGRESS_INTERVAL_US = 100000 };
+enum { BAR_COLUMNS = 24, LINE_COLUMNS = 80, PROGRESS_INTERVAL_US = 100000 };
 
 static const char *const escapes[] = {
 #define STYLE_ESCAPE(name, escape) [name] = (escape),
@@ -127,6 +128,37 @@ size_t cli_shown_width(struct slice text)
     size_t width = cli_width(buffer_slice(&shown));
     free(shown.data);
     return width;
+}
+
+void cli_print_wrapped(const struct cli_output *output, enum cli_style style, size_t column,
+                       struct slice text)
+{
+    size_t at = column;
+    while (text.length > 0) {
+        struct slice word = slice_first(text, slice_find(text, ' '));
+        size_t width = cli_shown_width(word);
+        if (at > column && at + 1 + width > LINE_COLUMNS) {
+            fputc('\n', output->stream);
+            print_blanks(output, column);
+            at = column;
+        } else if (at > column) {
+            print_blanks(output, 1);
+            at++;
+        }
+        cli_print(output, style, word);
+        at += width;
+        text = slice_from(text, word.length < text.length ? word.length + 1 : word.length);
+    }
+    fputc('\n', output->stream);
+}
+
+size_t cli_columns(const struct cli_output *output)
+{
+    struct winsize size;
+    if (!output->terminal || ioctl(fileno(output->stream), TIOCGWINSZ, &size) != 0 ||
+        size.ws_col == 0)
+        return SIZE_MAX;
+    return size.ws_col;
 }
 
 /* ---- formats ------------------------------------------------------------------------------ */

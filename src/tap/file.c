@@ -29,8 +29,9 @@ static int open_pcap(struct tap_file *file, const char *path, char *message, siz
     file->pcap = pcap_fopen_offline(stream, problem);
     if (file->pcap == NULL) {
         snprintf(message, capacity, "%s: no capture in pcap or pcapng format: %s", file->name,
-                 unpack_stream_error(file->stream) != 0 ? "it is a packed file that is damaged"
-                                                        : problem);
+                 unpack_stream_error(file->stream) != 0      ? "it is a packed file that is damaged"
+                 : unpack_stream_position(file->stream) == 0 ? "it is empty"
+                                                             : problem);
         (void)fclose(stream);
         return ERROR_MALFORMED;
     }

@@ -3,13 +3,17 @@
 compared. The counts of every shared capture stand beside those of tshark."""
 
 import csv
+import fcntl
 import gzip
 import io
 import json
 import lzma
 import os
+import pty
 import shutil
+import struct
 import subprocess
+import termios
 
 from lib import capture, checks, shared_captures
 from lib.capture import Call
@@ -152,6 +156,56 @@ def forms():
         equal(replay(site.folder, "--csv", "--json", path).returncode, 2, "not both")
 
 
+def on_terminal(folder, columns, *arguments):
+    """What a terminal of so many columns gets, line by line."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen([checks.program("ringfence"), "-c", os.path.join(folder, "rf.yaml"),
+                           "--color", "never", "replay", *arguments], cwd=folder, stdout=theirs,
+                          stderr=subprocess.DEVNULL) as child:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 65536):
+                shown += part
+        except OSError:  # the other end is closed
+            pass
+        child.wait()
+    os.close(ours)
+    return shown.decode().replace("\r", "").splitlines()
+
+
+@case("a terminal of 80 columns")
+def narrow():
+    with Site() as site:
+        configure(site)
+        path = write_calls(site)
+        for arguments in ((path,), ("-r", "stricter.yaml", "-a", "rules.yaml", path)):
+            lines = on_terminal(site.folder, 80, *arguments)
+            check(len(lines) > 5 and max(map(len, lines)) <= 80, "no line is longer",
+                  "\n".join(lines))
+        lines = on_terminal(site.folder, 80, path)
+        check(lines[1].startswith("11-18 11:06:40 +8613800000001") and "abroad: from-abroad 10" in
+              lines[2], "trunk and rules are below", lines[1:3])
+        check("TRUNK" in on_terminal(site.folder, 130, path)[0], "but not where there is room")
+
+
+@case("options that do not go together")
+def options():
+    with Site() as site:
+        configure(site)
+        path = write_calls(site)
+        for arguments, words in ((("--honest", "5s"), "need --against"),
+                                 (("--scores",), "need --against"),
+                                 (("-s", "-a", "rules.yaml"), "exclude each other"),
+                                 (("-w", "x", "-a", "rules.yaml"), "exclude each other")):
+            run = replay(site.folder, *arguments, path)
+            check(run.returncode == 2 and words in run.stderr, " ".join(arguments), run.stderr)
+        run = replay(site.folder, "-w", "/nowhere/x.pcap", path)
+        check(run.returncode == 1 and "/nowhere/x.pcap: No such" in run.stderr and run.stdout == "",
+              "what cannot be written is told before the reading", run.stderr)
+
+
 @case("reputation of another file, or none")
 def reputation():
     with Site() as site:
@@ -209,6 +263,7 @@ def damaged():
         check("rules.yaml: no capture" in run.stderr and "nowhere.pcap: No such" in run.stderr,
               "no captures", run.stderr)
         equal(len(lines_of(run, "call")), 5, "the good one among them")
+        check("it is empty" in replay(site.folder, "/dev/null").stderr, "an empty file")
 
 
 @case("a copy of the suspicious calls")

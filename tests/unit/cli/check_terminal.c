@@ -49,6 +49,27 @@ START_TEST(columns_line_up)
 }
 END_TEST
 
+START_TEST(wrapped_below_where_it_begins)
+{
+    char words[200] = "";
+    for (unsigned i = 0; i < 30; i++)
+        strcat(words, i > 0 ? " word" : "word");
+    cli_print_wrapped(&output, CLI_PLAIN, 60, slice_of_text(words));
+    const char *shown = written();
+    ck_assert_int_eq(strncmp(shown, "word word word word\n", 20), 0);
+    for (const char *line = strchr(shown, '\n') + 1; *line != '\0'; line = strchr(line, '\n') + 1) {
+        ck_assert_uint_eq(strspn(line, " "), 60);
+        ck_assert_uint_le((size_t)(strchr(line, '\n') - line), 80);
+    }
+}
+END_TEST
+
+START_TEST(no_end_of_lines_but_on_a_terminal)
+{
+    ck_assert_uint_eq(cli_columns(&output), SIZE_MAX);
+}
+END_TEST
+
 START_TEST(colour_only_where_wanted)
 {
     cli_print(&output, CLI_RED, SLICE("a"));
@@ -139,6 +160,8 @@ int main(void)
     tcase_add_checked_fixture(printing, setup, teardown);
     tcase_add_test(printing, wide_characters_take_two_places);
     tcase_add_test(printing, columns_line_up);
+    tcase_add_test(printing, wrapped_below_where_it_begins);
+    tcase_add_test(printing, no_end_of_lines_but_on_a_terminal);
     tcase_add_test(printing, colour_only_where_wanted);
     tcase_add_test(printing, no_byte_of_a_peer_moves_the_cursor);
     tcase_add_loop_test(printing, durations_have_two_units, 0,
