@@ -195,7 +195,7 @@ $(BUILD)/tidy/%: src/%.c $(BUILD)/obj/%.o .clang-tidy
 	@touch $@
 
 # ---- reference of settings, features, rules and metrics, from their rows -----------------------
-$(BUILD)/describe: docs/describe.c $(BUILD)/obj/daemon/settings.o $$(ALL_ARCHIVES)
+$(BUILD)/describe: docs/describe.c $(BUILD)/obj/daemon/settings.o $(BUILD)/obj/daemon/sources.o $$(ALL_ARCHIVES)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LDLIBS)
 
@@ -203,7 +203,7 @@ $(BUILD)/describe-rules: docs/describe_rules.c $$(call archives_upto,screening)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(LDLIBS)
 
-$(BUILD)/describe-schema: docs/describe_schema.c $(BUILD)/obj/daemon/settings.o $$(ALL_ARCHIVES)
+$(BUILD)/describe-schema: docs/describe_schema.c $(BUILD)/obj/daemon/settings.o $(BUILD)/obj/daemon/sources.o $$(ALL_ARCHIVES)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LDLIBS)
 

@@ -12,6 +12,14 @@
 #include "tap/settings.h"
 #include "transport/settings.h"
 
+/* A source of statements about numbers. */
+struct daemon_source_settings {
+    struct slice name;
+    uint32_t weight;
+    uint64_t half_life_us;
+    struct conf_text_list may;
+};
+
 struct daemon_reputation_settings {
     int backend; /* enum rep_backend */
     int mode;    /* enum rep_mode */
@@ -29,7 +37,10 @@ struct daemon_reputation_settings {
     struct slice sentinel_password_file;
     struct conf_text_list cluster;
     struct conf_text_list address_map;
-    int follow; /* enum rep_follow */
+    struct conf_object_list sources;    /* struct daemon_source_settings */
+    struct rep_source_rows source_rows; /* the same, converted while loading */
+    int combine;                        /* enum rep_combine */
+    int follow;                         /* enum rep_follow */
     uint64_t compare_interval_us;
     uint32_t lookup_in_flight;
     uint64_t lookup_cache_us;
@@ -84,6 +95,12 @@ struct daemon_settings {
 };
 
 extern const struct conf_section daemon_section;
+
+extern const struct conf_section daemon_source_section;
+
+/* The rows of reputation.sources, made in the arena. -ENOMEM. */
+int daemon_sources_convert(const struct conf_object_list *from, struct arena *arena,
+                           struct rep_source_rows *to) MUST_CHECK;
 
 /* What the reputation folder wants; texts point into the settings. */
 void daemon_reputation_convert(const struct daemon_reputation_settings *from,

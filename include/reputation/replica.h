@@ -89,6 +89,11 @@ void rep_replica_figures(const struct rep_replica *replica, struct rep_replica_f
 int rep_replica_set(struct rep_replica *replica, const struct rep_key *key,
                     const struct rep_entry *entry, bool *changed) MUST_CHECK;
 
+/* Another value of an entry that is there, which stays as seen or unseen by the resync under way as
+ * it was. ERROR_NOT_FOUND, ERROR_LIMIT. */
+int rep_replica_renew(struct rep_replica *replica, const struct rep_key *key,
+                      const struct rep_entry *entry) MUST_CHECK;
+
 /* False when it was not there. */
 bool rep_replica_remove(struct rep_replica *replica, const struct rep_key *key);
 

@@ -23,6 +23,7 @@
     X(REP_SKIP_LIST, "list is not block, allow, watch or empty") \
     X(REP_SKIP_EMPTY, "neither score nor list")                  \
     X(REP_SKIP_EXPIRES, "expires is not a time")                 \
+    X(REP_SKIP_SINCE, "since is not a time")                     \
     X(REP_SKIP_COLUMNS, "too few or too many columns")           \
     X(REP_SKIP_REPLY, "unexpected reply")                        \
     X(REP_SKIP_FULL, "the replica's capacity is used up")
@@ -46,16 +47,21 @@ struct rep_row {
     struct slice type;
     struct slice source;
     struct slice note;
-    uint64_t expires_s; /* wall seconds; 0: never */
+    struct slice reference; /* of a case, as the source files it */
+    uint64_t expires_s;     /* wall seconds; 0: never */
+    uint64_t since_s;       /* wall seconds; 0: not stated */
 };
+
+/* Empty (0), wall seconds, or YYYY-MM-DD[Thh:mm:ssZ]; -EBADMSG for anything else. */
+int rep_time_parse(struct slice text, uint64_t *wall_s) MUST_CHECK;
 
 /* Reads "number" of a rep_row into a key; the raw text points into it. -EBADMSG. */
 int rep_row_key(struct slice number, struct rep_key *key) MUST_CHECK;
 
 /*
- * One CSV line "number,score,list,type,source,expires[,note]" (RFC 4180 quoting, no line break in a
- * field). number as in struct rep_row; expires: empty, wall seconds, or YYYY-MM-DD[Thh:mm:ssZ]. The
- * row's slices point into `line`, which is changed.
+ * One CSV line "number,score,list,type,source,expires,note,since,case" (RFC 4180 quoting, no line
+ * break in a field; what follows list may be left out). number as in struct rep_row; expires and
+ * since as rep_time_parse() reads them. The row's slices point into `line`, which is changed.
  * ERROR_NOT_FOUND for an empty line, a comment (#) and a header line that begins with "number,";
  * -EBADMSG with the reason.
  */

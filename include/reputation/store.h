@@ -20,6 +20,7 @@
 #include "reputation/names.h"
 #include "reputation/replica.h"
 #include "reputation/row.h"
+#include "reputation/statement.h"
 
 struct rep_store;
 
@@ -48,6 +49,11 @@ struct rep_texts {
     size_t count;
 };
 
+struct rep_source_rows {
+    const struct rep_source_row *items; /* at most REP_SOURCE_ROWS */
+    size_t count;
+};
+
 /*
  * Texts are copied by rep_store_create(); NULL or "" means not set. Servers are written
  * "host:port", "address:port" or "[IPv6]:port". Sentinels, or nodes of a cluster, or neither.
@@ -67,8 +73,10 @@ struct rep_settings {
     const char *sentinel_username; /* of the sentinels' own account */
     const char *sentinel_password;
     const char *sentinel_password_file;
-    struct rep_texts cluster;     /* some of the cluster's nodes; the others are found by them */
-    struct rep_texts address_map; /* "announced=server" or "announced=unix:/path" */
+    struct rep_texts cluster;       /* some of the cluster's nodes; the others are found by them */
+    struct rep_texts address_map;   /* "announced=server" or "announced=unix:/path" */
+    struct rep_source_rows sources; /* whose statements have a field of their own */
+    enum rep_combine combine;
     enum rep_follow follow;
     unsigned compare_interval_ms; /* where changes are not announced; default 10 s */
     unsigned connect_timeout_ms;  /* default 2000 */
@@ -124,6 +132,8 @@ struct rep_status {
     uint64_t scanned;   /* keys seen by the load or comparison under way */
     uint64_t expected;  /* keys in the database when it began; an upper bound */
     struct rep_replica_figures replica;
+    uint64_t changing; /* entries that will change by themselves: several ends, fading scores */
+    uint64_t changing_bytes;      /* what their statements take beside the replica */
     uint64_t last_change_wall_us; /* of an entry; 0: none yet */
     uint64_t last_sync_wall_us;   /* last time the replica was known to equal Redis */
     uint64_t changes;             /* entries changed by live invalidation */
@@ -180,8 +190,9 @@ int rep_store_accept(struct rep_store *store) MUST_CHECK;
  * redis: starts a full comparison. Waits for the service thread, not for Redis. */
 int rep_store_reload(struct rep_store *store, char *message, size_t capacity) MUST_CHECK;
 
-/* Store memory only (-ENOTSUP otherwise); applied when they return. Not kept over a restart.
- * -EBADMSG for a number that is none, ERROR_NOT_FOUND when there was nothing to delete. */
+/* Store memory only (-ENOTSUP otherwise); applied when they return. Not kept over a restart. Set
+ * takes the place of whatever was said of the number, by several sources or one. -EBADMSG for a
+ * number that is none, ERROR_NOT_FOUND when there was nothing to delete. */
 int rep_store_set(struct rep_store *store, const struct rep_row *row) MUST_CHECK;
 int rep_store_delete(struct rep_store *store, struct slice number) MUST_CHECK;
 

@@ -25,6 +25,13 @@ static const struct conf_choice follow_choices[] = {
     {NULL, 0, NULL},
 };
 
+static const struct conf_choice combine_choices[] = {
+#define COMBINE_CHOICE(name, word, help) {word, name, help},
+    REP_COMBINE_TABLE(COMBINE_CHOICE)
+#undef COMBINE_CHOICE
+        {NULL, 0, NULL},
+};
+
 static const struct conf_row reputation_rows[] = {
     {.key = "store",
      .type = CONF_CHOICE,
@@ -137,6 +144,21 @@ static const struct conf_row reputation_rows[] = {
      .max = 540,
      .help = "Where to connect instead of a server that is named: name:port=host:port or "
              "name:port=unix:/path. For tunnels and translated addresses."},
+    {.key = "sources",
+     .type = CONF_SECTION_LIST,
+     CONF_FIELD(struct daemon_reputation_settings, sources),
+     .flags = CONF_NEEDS_RESTART,
+     .max = REP_SOURCE_ROWS,
+     .section = &daemon_source_section,
+     .help = "Sources whose statements stand beside each other, each in a field of its own "
+             "(docs/redis.md)."},
+    {.key = "combine",
+     .type = CONF_CHOICE,
+     CONF_FIELD(struct daemon_reputation_settings, combine),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "highest",
+     .choices = combine_choices,
+     .help = "What the scores of several sources come to."},
     {.key = "follow",
      .type = CONF_CHOICE,
      CONF_FIELD(struct daemon_reputation_settings, follow),
@@ -277,7 +299,7 @@ static int check_servers(struct conf_load *load, const struct conf_node *node, c
 
 static int check_reputation(struct conf_load *load, const struct conf_node *node, void *object)
 {
-    const struct daemon_reputation_settings *settings = object;
+    struct daemon_reputation_settings *settings = object;
     bool sentinel = settings->sentinels.count > 0, cluster = settings->cluster.count > 0;
     if (settings->backend == REP_BACKEND_MEMORY && settings->mode != REP_MODE_REPLICA)
         return refuse(load, node, "mode", "mode lookup needs store redis",
@@ -303,6 +325,8 @@ static int check_reputation(struct conf_load *load, const struct conf_node *node
         error = check_servers(load, node, "cluster", &settings->cluster, false, REP_SEED_LIMIT);
     if (error == 0)
         error = check_servers(load, node, "address_map", &settings->address_map, true, SIZE_MAX);
+    if (error == 0)
+        error = daemon_sources_convert(&settings->sources, load->arena, &settings->source_rows);
     return error;
 }
 
@@ -578,6 +602,8 @@ void daemon_reputation_convert(const struct daemon_reputation_settings *from,
     to->sentinel_password_file = from->sentinel_password_file.data;
     to->cluster = texts_of(&from->cluster);
     to->address_map = texts_of(&from->address_map);
+    to->sources = from->source_rows;
+    to->combine = (enum rep_combine)from->combine;
     to->follow = (enum rep_follow)from->follow;
     to->compare_interval_ms = (unsigned)(from->compare_interval_us / 1000);
     to->lookup_in_flight = from->lookup_in_flight;

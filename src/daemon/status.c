@@ -168,6 +168,10 @@ static void fill_reputation(const struct daemon_service *service, struct stats_j
     stats_json_uint(json, "prefixes", status.replica.entries[REP_KIND_PREFIX]);
     stats_json_uint(json, "raw", status.replica.entries[REP_KIND_RAW]);
     stats_json_uint(json, "bytes", status.replica.bytes);
+    if (status.changing > 0) {
+        stats_json_uint(json, "changing", status.changing);
+        stats_json_uint(json, "changing_bytes", status.changing_bytes);
+    }
     if (status.state == REP_STATE_LOADING || status.state == REP_STATE_COMPARING) {
         stats_json_uint(json, "scanned", status.scanned);
         stats_json_uint(json, "expected", status.expected);

@@ -8,12 +8,19 @@
 
 enum { CHUNK_BYTES = 256 << 10 };
 
+/* Behind it the statements, if any, then the text of a raw key. */
 struct record {
     struct rep_entry entry;
     uint64_t packed;
     uint8_t kind;
     bool remove;
     uint8_t text_length;
+    uint8_t statements;
+};
+
+/* In front of the statements. */
+struct times {
+    uint64_t changes_s, expires_s;
 };
 
 struct chunk {
@@ -55,25 +62,45 @@ static struct chunk *chunk_for(struct rep_journal *journal, size_t size)
     return chunk;
 }
 
+static size_t statement_bytes(const struct record *record)
+{
+    return record->statements == 0
+               ? 0
+               : sizeof(struct times) + record->statements * sizeof(struct rep_statement);
+}
+
+static void write_bytes(struct chunk *chunk, const void *bytes, size_t length)
+{
+    if (length > 0)
+        memcpy(chunk->bytes + chunk->length, bytes, length);
+    chunk->length += length;
+}
+
 int rep_journal_append(struct rep_journal *journal, const struct rep_key *key,
-                       const struct rep_entry *entry)
+                       const struct rep_value *value)
 {
     size_t text_length = key->kind == REP_KIND_RAW ? key->text.length : 0;
     struct record record = {
         .packed = key->packed,
         .kind = (uint8_t)key->kind,
-        .remove = entry == NULL,
+        .remove = value == NULL,
         .text_length = (uint8_t)text_length,
     };
-    if (entry != NULL)
-        record.entry = *entry;
-    struct chunk *chunk = chunk_for(journal, sizeof(record) + text_length);
+    if (value != NULL) {
+        record.entry = value->entry;
+        record.statements = (uint8_t)value->said.count;
+    }
+    struct chunk *chunk =
+        chunk_for(journal, sizeof(record) + statement_bytes(&record) + text_length);
     if (chunk == NULL)
         return -ENOMEM;
-    memcpy(chunk->bytes + chunk->length, &record, sizeof(record));
-    if (text_length > 0)
-        memcpy(chunk->bytes + chunk->length + sizeof(record), key->text.data, text_length);
-    chunk->length += sizeof(record) + text_length;
+    write_bytes(chunk, &record, sizeof(record));
+    if (record.statements > 0) {
+        const struct times times = {value->changes_s, value->said.expires_s};
+        write_bytes(chunk, &times, sizeof(times));
+        write_bytes(chunk, value->said.item, record.statements * sizeof(value->said.item[0]));
+    }
+    write_bytes(chunk, key->text.data, text_length);
     journal->count++;
     return 0;
 }
@@ -85,7 +112,29 @@ static void drop_first(struct rep_journal *journal, struct chunk *chunk)
     journal->at = 0;
 }
 
-bool rep_journal_take(struct rep_journal *journal, struct rep_key *key, struct rep_entry *entry,
+static void read_bytes(struct rep_journal *journal, const struct chunk *chunk, void *to,
+                       size_t length)
+{
+    memcpy(to, chunk->bytes + journal->at, length);
+    journal->at += length;
+}
+
+static void read_value(struct rep_journal *journal, const struct chunk *chunk,
+                       const struct record *record, struct rep_value *value)
+{
+    value->entry = record->entry;
+    value->changes_s = 0;
+    value->said.count = record->statements;
+    if (record->statements == 0)
+        return;
+    struct times times;
+    read_bytes(journal, chunk, &times, sizeof(times));
+    value->changes_s = times.changes_s;
+    value->said.expires_s = times.expires_s;
+    read_bytes(journal, chunk, value->said.item, record->statements * sizeof(value->said.item[0]));
+}
+
+bool rep_journal_take(struct rep_journal *journal, struct rep_key *key, struct rep_value *value,
                       bool *remove)
 {
     if (journal->count == 0)
@@ -96,11 +145,10 @@ bool rep_journal_take(struct rep_journal *journal, struct rep_key *key, struct r
         chunk = LIST_ENTRY(journal->chunks.next, struct chunk, link);
     }
     struct record record;
-    memcpy(&record, chunk->bytes + journal->at, sizeof(record));
-    journal->at += sizeof(record);
+    read_bytes(journal, chunk, &record, sizeof(record));
+    read_value(journal, chunk, &record, value);
     *key = (struct rep_key){(enum rep_kind)record.kind, record.packed,
                             slice_make(chunk->bytes + journal->at, record.text_length)};
-    *entry = record.entry;
     *remove = record.remove;
     journal->at += record.text_length;
     journal->count--;

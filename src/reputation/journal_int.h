@@ -10,18 +10,19 @@
 
 #include "base/error.h"
 #include "reputation/replica.h"
+#include "reputation/statement.h"
 
 struct rep_journal;
 
 int rep_journal_create(struct rep_journal **journal) MUST_CHECK;
 
-/* entry == NULL: the key is to be removed. */
+/* value == NULL: the key is to be removed. */
 int rep_journal_append(struct rep_journal *journal, const struct rep_key *key,
-                       const struct rep_entry *entry) MUST_CHECK;
+                       const struct rep_value *value) MUST_CHECK;
 
 /* The oldest record, taken out; false when there is none. A raw key's text is valid until the next
  * call of anything here. */
-bool rep_journal_take(struct rep_journal *journal, struct rep_key *key, struct rep_entry *entry,
+bool rep_journal_take(struct rep_journal *journal, struct rep_key *key, struct rep_value *value,
                       bool *remove);
 
 uint64_t rep_journal_count(const struct rep_journal *journal);

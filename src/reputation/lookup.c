@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/pool.h"
 #include "base/random.h"
@@ -17,7 +18,6 @@ enum {
     CACHE_SLOTS = 4096, /* per worker; direct-mapped */
     COMMANDS_PER_LOOKUP = 1 + REP_DIGITS_MAXIMUM,
     REPLY_LIMIT = 1 << 20,
-    FIELDS_WORDS = 2 + REP_FIELD_COUNT,
     /* Of commands on a connection to a node of a cluster; keys spread over several. */
     SHARED_COMMANDS = 4,
     REDIRECTIONS = 20, /* followed for one question */
@@ -58,6 +58,7 @@ struct rep_lookup {
     struct pool *questions;
     uint32_t *generation; /* of each pool index: tells tickets of one place apart */
     struct cached *cache;
+    struct rep_request request;
 };
 
 static void count(_Atomic uint64_t *counter)
@@ -134,18 +135,19 @@ static void finish(struct question *question)
 static void take_fields(struct question *question, unsigned rank, const struct rep_reply *reply)
 {
     struct rep_lookup *lookup = question->lookup;
-    struct slice fields[REP_FIELD_COUNT] = {{0}};
-    struct rep_entry entry;
+    const struct rep_authority *authority = rep_store_authority(lookup->store);
+    struct slice fields[REP_FIELD_LIMIT];
+    struct rep_statements said;
+    struct rep_value value;
     enum rep_skip reason;
-    for (unsigned i = 0; i < REP_FIELD_COUNT; i++)
-        if (reply->element[i].type == REP_REPLY_TEXT)
-            fields[i] = reply->element[i].text;
-    if (rep_fields_parse(fields, rep_store_types(lookup->store), rep_store_sources(lookup->store),
-                         &entry, &reason) != 0 ||
+    rep_reply_fields(reply, fields);
+    if (rep_fields_parse(fields, authority, rep_store_types(lookup->store),
+                         rep_store_sources(lookup->store), &said, &reason) != 0 ||
+        !rep_combine(authority, &said, clock_wall_us() / 1000000, &value) ||
         rank < rank_of(&question->finding))
         return;
     question->finding = (struct rep_finding){
-        .entry = entry,
+        .entry = value.entry,
         .match = rank < RANK_ITSELF                   ? REP_MATCH_PREFIX
                  : question->key.kind == REP_KIND_RAW ? REP_MATCH_RAW
                                                       : REP_MATCH_NUMBER,
@@ -162,7 +164,8 @@ static void fields_reply(void *argument, uint64_t tag, const struct rep_reply *r
     unsigned rank = tag & ((1u << RANK_BITS) - 1);
     if (reply != NULL && reply->type == REP_REPLY_ERROR && follow_redirection(question, tag, reply))
         return;
-    if (reply != NULL && reply->type == REP_REPLY_ARRAY && reply->count == REP_FIELD_COUNT)
+    if (reply != NULL && reply->type == REP_REPLY_ARRAY &&
+        reply->count == question->lookup->request.fields)
         take_fields(question, rank, reply);
     else if (reply == NULL || !slice_starts_with(reply->text, SLICE("WRONGTYPE")))
         question->missing |= 1u << rank;
@@ -191,12 +194,9 @@ static struct slice key_name(const struct question *question, unsigned rank, str
 static int send_fields(struct question *question, struct rep_link *link, struct slice name,
                        uint64_t tag)
 {
-    const struct slice words[FIELDS_WORDS] = {SLICE_LITERAL("HMGET"), name,
-#define REP_FIELD_WORD(name, text) SLICE_LITERAL(text),
-                                              REP_FIELD_TABLE(REP_FIELD_WORD)
-#undef REP_FIELD_WORD
-    };
-    return rep_link_command(link, words, FIELDS_WORDS, fields_reply, question, tag);
+    struct rep_request *request = &question->lookup->request;
+    request->words[1] = name;
+    return rep_link_command(link, request->words, 2 + request->fields, fields_reply, question, tag);
 }
 
 /* True when the key was asked for elsewhere. */
@@ -376,6 +376,7 @@ int rep_lookup_create(struct rep_store *store, struct rt_loop *loop, struct rt_w
     created->shared = rep_store_lookup_shared(store);
     created->loop = loop;
     created->wheel = wheel;
+    rep_request_init(&created->request, rep_store_authority(store));
     atomic_fetch_add_explicit(&created->shared->workers, 1, memory_order_relaxed);
     int code = create_parts(created);
     if (code != 0) {

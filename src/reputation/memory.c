@@ -4,16 +4,23 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log.h"
 
 static const size_t file_limit = (size_t)4 << 30;
 
 enum { SHOWN_BYTES = 80 };
 
-int rep_row_entry(const struct rep_row *row, struct rep_names *types, struct rep_names *sources,
-                  struct rep_key *key, struct rep_entry *entry)
+static uint32_t in_32_bits(uint64_t seconds)
+{
+    return seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
+}
+
+int rep_row_statement(const struct rep_row *row, struct rep_names *types, struct rep_names *sources,
+                      struct rep_key *key, struct rep_statement *statement)
 {
     if (rep_row_key(row->number, key) != 0)
         return -EBADMSG;
@@ -21,8 +28,9 @@ int rep_row_entry(const struct rep_row *row, struct rep_names *types, struct rep
         (unsigned)row->list >= REP_LIST_COUNT ||
         (row->score == REP_SCORE_UNKNOWN && row->list == REP_LIST_NONE))
         return -ERANGE;
-    *entry = (struct rep_entry){
-        .expires_s = row->expires_s,
+    *statement = (struct rep_statement){
+        .since_s = in_32_bits(row->since_s),
+        .expires_s = in_32_bits(row->expires_s),
         .score = (int8_t)row->score,
         .list = (uint8_t)row->list,
         .type = rep_names_intern(types, row->type),
@@ -84,65 +92,191 @@ static int run_pass(const struct pass *pass)
     return 0;
 }
 
-struct load {
-    struct rep_replica *replica, *allowed;
-    struct rep_names *types, *sources;
-    uint64_t now_wall_s;
+/* ---- several lines for one key ------------------------------------------------------------- */
+
+struct crowd {
+    struct rep_statements said;
+    struct rep_key key;
+    uint64_t hash;
+    char text[REP_RAW_MAXIMUM]; /* the bytes of key.text */
 };
 
-/* First pass: every line is good, and which keys are allowed. */
+struct load {
+    const struct rep_memory *memory;
+    struct rep_replica *seen;  /* the keys of the lines so far */
+    struct hash_table *crowds; /* of keys that stand in several lines */
+    struct hash_key seed;
+    uint64_t now_wall_s;
+    int code;
+};
+
+static uint64_t hash_of(const struct load *load, const struct rep_key *key)
+{
+    return key->kind == REP_KIND_RAW ? hash_slice(&load->seed, key->text)
+                                     : hash_mix(key->packed, key->kind);
+}
+
+static bool crowd_is_of(const void *object, const void *wanted)
+{
+    const struct crowd *crowd = object;
+    const struct rep_key *key = wanted;
+    return crowd->key.kind == key->kind && crowd->key.packed == key->packed &&
+           slice_equal(crowd->key.text, key->text);
+}
+
+static struct crowd *find_crowd(const struct load *load, const struct rep_key *key)
+{
+    return hash_table_find(load->crowds, hash_of(load, key), crowd_is_of, key);
+}
+
+static int add_crowd(struct load *load, const struct rep_key *key)
+{
+    struct crowd *crowd = calloc(1, sizeof(*crowd));
+    if (crowd == NULL)
+        return -ENOMEM;
+    crowd->key = *key;
+    crowd->hash = hash_of(load, key);
+    if (key->kind == REP_KIND_RAW) {
+        memcpy(crowd->text, key->text.data, key->text.length);
+        crowd->key.text = slice_make(crowd->text, key->text.length);
+    }
+    int code = hash_table_insert(load->crowds, crowd->hash, crowd);
+    if (code != 0)
+        free(crowd);
+    return code;
+}
+
+/* The first of two passes: every line is good, and which keys stand in several. */
 static int check_row(void *argument, const struct rep_row *row)
 {
     struct load *load = argument;
     struct rep_key key;
-    struct rep_entry entry;
-    int code = rep_row_entry(row, load->types, load->sources, &key, &entry);
-    if (code == 0 && row->list == REP_LIST_ALLOW)
-        code = rep_replica_set(load->allowed, &key, &entry, NULL);
-    return code;
+    struct rep_statement statement;
+    struct rep_entry entry = {.list = REP_LIST_WATCH}, before;
+    int code = rep_row_statement(row, load->memory->types, load->memory->sources, &key, &statement);
+    if (code != 0)
+        return code;
+    if (!rep_replica_get(load->seen, &key, 0, &before))
+        return rep_replica_set(load->seen, &key, &entry, NULL);
+    return find_crowd(load, &key) != NULL ? 0 : add_crowd(load, &key);
+}
+
+static int keep_said(const struct load *load, const struct rep_key *key,
+                     const struct rep_statements *said)
+{
+    struct rep_value value;
+    if (!rep_combine(load->memory->authority, said, load->now_wall_s, &value))
+        return 0;
+    return rep_ledger_set(load->memory->ledger, key, &value, NULL);
+}
+
+static int join_crowd(struct crowd *crowd, const struct rep_statement *statement,
+                      uint64_t now_wall_s)
+{
+    if (statement->expires_s != 0 && statement->expires_s <= now_wall_s)
+        return 0;
+    for (unsigned i = 0; i < crowd->said.count; i++) {
+        struct rep_statement *earlier = &crowd->said.item[i];
+        if (earlier->source != statement->source)
+            continue;
+        if (earlier->list != REP_LIST_ALLOW || statement->list == REP_LIST_ALLOW)
+            *earlier = *statement;
+        return 0;
+    }
+    if (crowd->said.count == REP_STATEMENT_LIMIT)
+        return ERROR_LIMIT;
+    crowd->said.item[crowd->said.count++] = *statement;
+    return 0;
 }
 
 static int apply_row(void *argument, const struct rep_row *row)
 {
     struct load *load = argument;
     struct rep_key key;
-    struct rep_entry entry, allow;
-    int code = rep_row_entry(row, load->types, load->sources, &key, &entry);
+    struct rep_statements said = {.count = 1};
+    int code =
+        rep_row_statement(row, load->memory->types, load->memory->sources, &key, &said.item[0]);
     if (code != 0)
         return code;
-    bool expired = entry.expires_s != 0 && entry.expires_s <= load->now_wall_s;
-    if (expired || (row->list != REP_LIST_ALLOW &&
-                    rep_replica_get(load->allowed, &key, load->now_wall_s, &allow)))
-        return 0;
-    return rep_replica_set(load->replica, &key, &entry, NULL);
+    struct crowd *crowd = find_crowd(load, &key);
+    return crowd != NULL ? join_crowd(crowd, &said.item[0], load->now_wall_s)
+                         : keep_said(load, &key, &said);
 }
 
-int rep_memory_load(const char *path, struct rep_replica *replica, struct rep_names *types,
-                    struct rep_names *sources, uint64_t now_wall_s, char *message, size_t capacity)
+static void apply_crowd(void *object, void *argument)
+{
+    const struct crowd *crowd = object;
+    struct load *load = argument;
+    if (load->code == 0 && crowd->said.count > 0)
+        load->code = keep_said(load, &crowd->key, &crowd->said);
+}
+
+static void free_crowd(void *object, void *argument)
+{
+    (void)argument;
+    free(object);
+}
+
+/* A key with more statements than can be kept is found before anything is changed. */
+static int count_row(void *argument, const struct rep_row *row)
+{
+    struct load *load = argument;
+    struct rep_key key;
+    struct rep_statement statement;
+    int code = rep_row_statement(row, load->memory->types, load->memory->sources, &key, &statement);
+    struct crowd *crowd = code == 0 ? find_crowd(load, &key) : NULL;
+    return crowd != NULL ? join_crowd(crowd, &statement, load->now_wall_s) : code;
+}
+
+static void empty_crowd(void *object, void *argument)
+{
+    (void)argument;
+    ((struct crowd *)object)->said.count = 0;
+}
+
+static int run_passes(struct load *load, struct pass *pass)
+{
+    pass->row = check_row;
+    int code = run_pass(pass);
+    pass->row = count_row;
+    if (code == 0 && hash_table_count(load->crowds) > 0)
+        code = run_pass(pass);
+    hash_table_each(load->crowds, empty_crowd, NULL);
+    if (code != 0)
+        return code;
+    rep_replica_begin(load->memory->replica);
+    pass->row = apply_row;
+    code = run_pass(pass);
+    load->code = code;
+    hash_table_each(load->crowds, apply_crowd, load);
+    while (load->code == 0 && rep_replica_drop_stale(load->memory->replica, 256))
+        continue;
+    return load->code;
+}
+
+int rep_memory_load(const struct rep_memory *memory, const char *path, uint64_t now_wall_s,
+                    char *message, size_t capacity)
 {
     char *text = NULL;
     size_t length = 0;
-    struct load load = {replica, NULL, types, sources, now_wall_s};
     int code = file_read(path, file_limit, &text, &length);
     if (code != 0) {
         snprintf(message, capacity, "%s: %s", path, error_text(code));
         return code;
     }
+    struct load load = {.memory = memory, .seed = {{length, now_wall_s}}, .now_wall_s = now_wall_s};
     struct rep_replica_options options = {.capacity = 1, .seed = {length, now_wall_s}};
-    code = rep_replica_create(&options, &load.allowed);
-    if (code != 0)
-        goto out;
-    struct pass pass = {path, slice_make(text, length), check_row, &load, message, capacity};
-    code = run_pass(&pass);
-    if (code != 0)
-        goto out;
-    rep_replica_begin(replica);
-    pass.row = apply_row;
-    code = run_pass(&pass);
-    while (code == 0 && rep_replica_drop_stale(replica, 256))
-        continue;
-out:
-    rep_replica_destroy(load.allowed);
+    struct pass pass = {path, slice_make(text, length), NULL, &load, message, capacity};
+    code = rep_replica_create(&options, &load.seen);
+    if (code == 0)
+        code = hash_table_create(64, &load.crowds);
+    if (code == 0)
+        code = run_passes(&load, &pass);
+    if (load.crowds != NULL) {
+        hash_table_each(load.crowds, free_crowd, NULL);
+        hash_table_destroy(load.crowds);
+    }
+    rep_replica_destroy(load.seen);
     free(text);
     return code;
 }

@@ -9,19 +9,27 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "ledger_int.h"
 #include "reputation/names.h"
 #include "reputation/replica.h"
 #include "reputation/row.h"
 
-/* The replica holds exactly the file's entries afterwards; on a failure it is unchanged and message
- * says where. Of two lines for one key the later counts, except that allow beats the other lists.
- */
-int rep_memory_load(const char *path, struct rep_replica *replica, struct rep_names *types,
-                    struct rep_names *sources, uint64_t now_wall_s, char *message,
-                    size_t capacity) MUST_CHECK;
+/* Where a file's entries go. */
+struct rep_memory {
+    struct rep_replica *replica;
+    struct rep_ledger *ledger; /* of that replica */
+    const struct rep_authority *authority;
+    struct rep_names *types, *sources;
+};
 
-/* A row's key and entry. -EBADMSG for a number that is none, -ERANGE for other values. */
-int rep_row_entry(const struct rep_row *row, struct rep_names *types, struct rep_names *sources,
-                  struct rep_key *key, struct rep_entry *entry) MUST_CHECK;
+/* The replica holds exactly the file's entries afterwards; on a failure it is unchanged and message
+ * says where. Several lines for one key are the statements of several sources; of two lines of one
+ * source the later counts, except that allow beats the other lists. */
+int rep_memory_load(const struct rep_memory *memory, const char *path, uint64_t now_wall_s,
+                    char *message, size_t capacity) MUST_CHECK;
+
+/* A row's key and statement. -EBADMSG for a number that is none, -ERANGE for other values. */
+int rep_row_statement(const struct rep_row *row, struct rep_names *types, struct rep_names *sources,
+                      struct rep_key *key, struct rep_statement *statement) MUST_CHECK;
 
 #endif

@@ -371,6 +371,19 @@ int rep_replica_set(struct rep_replica *replica, const struct rep_key *key,
     return 0;
 }
 
+int rep_replica_renew(struct rep_replica *replica, const struct rep_key *key,
+                      const struct rep_entry *entry)
+{
+    uint64_t value;
+    struct rep_entry old;
+    if (!table_key(replica, key, &value))
+        return ERROR_NOT_FOUND;
+    int code = rep_table_renew(replica->table[key->kind], value, entry, &old);
+    if (code == 0 && key->kind == REP_KIND_PREFIX)
+        rep_replica_count_prefix(replica, value, &old, entry);
+    return code;
+}
+
 bool rep_replica_remove(struct rep_replica *replica, const struct rep_key *key)
 {
     uint64_t value;

@@ -46,6 +46,14 @@ int rep_reader_next(struct rep_reader *reader, const struct rep_reply **reply) M
 /* Forgets everything, for a new connection. */
 int rep_reader_reset(struct rep_reader *reader) MUST_CHECK;
 
+/* The texts of an array's elements, absent ones with data == NULL; fields has room for all. */
+static inline void rep_reply_fields(const struct rep_reply *reply, struct slice *fields)
+{
+    for (size_t i = 0; i < reply->count; i++)
+        fields[i] =
+            reply->element[i].type == REP_REPLY_TEXT ? reply->element[i].text : slice_make(NULL, 0);
+}
+
 static inline bool rep_reply_is_text(const struct rep_reply *reply, const char *text)
 {
     return (reply->type == REP_REPLY_TEXT || reply->type == REP_REPLY_STATUS) &&

@@ -49,6 +49,8 @@ enum column {
     COLUMN_SOURCE,
     COLUMN_EXPIRES,
     COLUMN_NOTE,
+    COLUMN_SINCE,
+    COLUMN_CASE,
     COLUMN_COUNT
 };
 
@@ -108,23 +110,23 @@ static bool parse_time_of_day(struct slice text, uint64_t *seconds)
     return hour < 24 && minute < 60 && second < 61;
 }
 
-static bool parse_expires(struct slice text, uint64_t *expires_s)
+int rep_time_parse(struct slice text, uint64_t *wall_s)
 {
-    *expires_s = 0;
+    *wall_s = 0;
     if (slice_is_empty(text))
-        return true;
-    if (slice_to_uint64(text, UINT32_MAX, expires_s) == 0)
-        return *expires_s > 0;
+        return 0;
+    if (slice_to_uint64(text, UINT32_MAX, wall_s) == 0)
+        return *wall_s > 0 ? 0 : -EBADMSG;
     uint64_t year, month, day, of_day = 0;
     if (!take_digits(&text, 4, &year) || !take_char(&text, '-') || !take_digits(&text, 2, &month) ||
         !take_char(&text, '-') || !take_digits(&text, 2, &day) || year < 1970 || month < 1 ||
         month > 12 || day < 1 || day > 31)
-        return false;
+        return -EBADMSG;
     if (text.length > 0 && !parse_time_of_day(text, &of_day))
-        return false;
+        return -EBADMSG;
     int64_t days = clock_days_from_civil((int)year, (unsigned)month, (unsigned)day);
-    *expires_s = (uint64_t)days * 86400 + of_day;
-    return *expires_s > 0;
+    *wall_s = (uint64_t)days * 86400 + of_day;
+    return *wall_s > 0 ? 0 : -EBADMSG;
 }
 
 static int refuse(enum rep_skip *reason, enum rep_skip why)
@@ -139,7 +141,8 @@ static int check_fields(const struct slice *field, struct rep_row *row, enum rep
     *row = (struct rep_row){.number = field[COLUMN_NUMBER],
                             .type = field[COLUMN_TYPE],
                             .source = field[COLUMN_SOURCE],
-                            .note = field[COLUMN_NOTE]};
+                            .note = field[COLUMN_NOTE],
+                            .reference = field[COLUMN_CASE]};
     if (rep_row_key(row->number, &key) != 0)
         return refuse(reason, REP_SKIP_NUMBER);
     if (rep_score_parse(field[COLUMN_SCORE], &row->score) != 0)
@@ -148,8 +151,10 @@ static int check_fields(const struct slice *field, struct rep_row *row, enum rep
         return refuse(reason, REP_SKIP_LIST);
     if (row->score == REP_SCORE_UNKNOWN && row->list == REP_LIST_NONE)
         return refuse(reason, REP_SKIP_EMPTY);
-    if (!parse_expires(field[COLUMN_EXPIRES], &row->expires_s))
+    if (rep_time_parse(field[COLUMN_EXPIRES], &row->expires_s) != 0)
         return refuse(reason, REP_SKIP_EXPIRES);
+    if (rep_time_parse(field[COLUMN_SINCE], &row->since_s) != 0)
+        return refuse(reason, REP_SKIP_SINCE);
     return 0;
 }
 

@@ -28,7 +28,7 @@ struct rep_saving {
     atomic_bool cancelled;
     int descriptor;
     struct saved_header header;
-    struct bytes tail, raw;
+    struct bytes tail, raw, said;
     char path[PATH_MAX];
     char temporary[PATH_MAX];
 };
@@ -69,9 +69,26 @@ static void append_raw(void *argument, const struct rep_key *key, const struct r
     saving->header.raw_texts++;
 }
 
+static void append_said(void *argument, const struct rep_key *key,
+                        const struct rep_statements *said)
+{
+    struct rep_saving *saving = argument;
+    struct saved_said head = {
+        .packed = key->packed,
+        .expires_s = said->expires_s,
+        .kind = (uint8_t)key->kind,
+        .count = (uint8_t)said->count,
+        .length = (uint8_t)key->text.length,
+    };
+    append(&saving->said, &head, sizeof(head));
+    append(&saving->said, said->item, said->count * sizeof(said->item[0]));
+    append(&saving->said, key->text.data, key->text.length);
+    saving->header.said++;
+}
+
 int rep_saving_create(const char *path, const struct rep_replica *replica,
-                      const struct rep_names *types, const struct rep_names *sources,
-                      uint64_t wall_s, struct rep_saving **saving)
+                      const struct rep_ledger *ledger, const struct rep_names *types,
+                      const struct rep_names *sources, uint64_t wall_s, struct rep_saving **saving)
 {
     struct rep_saving *created = calloc(1, sizeof(*created));
     if (created == NULL)
@@ -93,7 +110,8 @@ int rep_saving_create(const char *path, const struct rep_replica *replica,
     if (path_length < 0 || length <= path_length)
         code = -ENAMETOOLONG;
     rep_replica_each_raw(replica, append_raw, created);
-    if (created->raw.failed)
+    rep_ledger_each(ledger, append_said, created);
+    if (created->raw.failed || created->said.failed)
         code = -ENOMEM;
     if (code != 0)
         rep_saving_destroy(created);
@@ -113,6 +131,7 @@ void rep_saving_destroy(struct rep_saving *saving)
         return;
     free(saving->tail.start);
     free(saving->raw.start);
+    free(saving->said.start);
     free(saving);
 }
 
@@ -208,6 +227,7 @@ static int write_rest(struct rep_saving *saving)
     header->types = append_names(tail, saving->types);
     header->sources = append_names(tail, saving->sources);
     append(tail, saving->raw.start, saving->raw.length);
+    append(tail, saving->said.start, saving->said.length);
     if (tail->failed)
         return -ENOMEM;
     header->tail_bytes = tail->length;

@@ -7,6 +7,7 @@
  *   tail     per table: a byte a partition (its pages), a digest a block of SAVED_BLOCK partitions
  *            names of types and sources: a length byte and the text each
  *            raw texts: a saved_raw and the text each
+ *            statements behind entries that change: a saved_said, its rep_statements, a raw text
  *
  * Pages lie at multiples of 4096, so that they can be read where they will stay. All words are of
  * this machine's byte order.
@@ -21,7 +22,7 @@
 #include "pages_int.h"
 
 enum {
-    SAVED_VERSION = 2,
+    SAVED_VERSION = 3,
     SAVED_HEADER_BYTES = REP_PAGE_BYTES,
     SAVED_BLOCK = 16, /* partitions: at most 1 MB, read, verified and checked while in the cache */
     SAVED_TABLES = 2, /* REP_KIND_NUMBER, REP_KIND_PREFIX */
@@ -46,10 +47,11 @@ struct saved_header {
     uint64_t tail_bytes;
     uint64_t tail_digest;
     uint64_t raw_texts;
+    uint64_t said; /* entries with statements behind them */
     uint16_t types, sources;
     uint8_t unused[4];
     struct saved_table table[SAVED_TABLES];
-    uint8_t rest[3960];
+    uint8_t rest[3952];
     uint64_t digest; /* of everything before this word */
 };
 
@@ -61,6 +63,13 @@ struct saved_raw {
     uint8_t list, type, source;
     uint8_t length;
     uint8_t unused[3];
+};
+
+struct saved_said {
+    uint64_t packed;
+    uint64_t expires_s;
+    uint8_t kind, count, length;
+    uint8_t unused[5];
 };
 
 /* Which part a digest is of: no part passes for another. */

@@ -36,6 +36,7 @@ struct filling {
 struct loading {
     int descriptor;
     struct rep_replica *replica;
+    struct rep_ledger *ledger;
     struct rep_image_limits limits;
     struct saved_header header;
     char *tail;
@@ -282,6 +283,43 @@ static int take_raw(struct loading *loading)
                : code;
 }
 
+static bool is_sound(const struct rep_statement *statement, const struct rep_image_limits *limits)
+{
+    return statement->score >= REP_SCORE_UNKNOWN && statement->score <= REP_SCORE_MAXIMUM &&
+           statement->list < REP_LIST_COUNT &&
+           (statement->type <= limits->types || statement->type == REP_TYPE_LIMIT) &&
+           (statement->source <= limits->sources || statement->source == REP_SOURCE_LIMIT);
+}
+
+static int take_said(struct loading *loading)
+{
+    static const char wrong[] = "statements of it are not as they should be";
+    struct saved_said head;
+    struct rep_statements said;
+    char digits[REP_DIGITS_MAXIMUM + 1];
+    const char *record = take(loading, sizeof(head));
+    if (record == NULL)
+        return refuse(loading, wrong);
+    memcpy(&head, record, sizeof(head));
+    bool raw = head.kind == REP_KIND_RAW;
+    if (head.kind >= REP_KIND_COUNT || head.count == 0 || head.count > REP_STATEMENT_LIMIT ||
+        head.length > REP_RAW_MAXIMUM || raw != (head.length > 0) ||
+        (!raw && rep_unpack_digits(head.packed, digits) == 0))
+        return refuse(loading, wrong);
+    const char *items = take(loading, head.count * sizeof(said.item[0]));
+    const char *text = items != NULL ? take(loading, head.length) : NULL;
+    if (text == NULL)
+        return refuse(loading, wrong);
+    said.expires_s = head.expires_s;
+    said.count = head.count;
+    memcpy(said.item, items, head.count * sizeof(said.item[0]));
+    for (unsigned i = 0; i < said.count; i++)
+        if (!is_sound(&said.item[i], &loading->limits))
+            return refuse(loading, wrong);
+    struct rep_key key = {(enum rep_kind)head.kind, head.packed, slice_make(text, head.length)};
+    return loading->ledger != NULL ? rep_ledger_restore(loading->ledger, &key, &said) : 0;
+}
+
 static int take_rest(struct loading *loading, struct rep_names *types, struct rep_names *sources)
 {
     int code = take_names(loading, loading->header.types, types);
@@ -289,6 +327,8 @@ static int take_rest(struct loading *loading, struct rep_names *types, struct re
         code = take_names(loading, loading->header.sources, sources);
     for (uint64_t i = 0; code == 0 && i < loading->header.raw_texts; i++)
         code = take_raw(loading);
+    for (uint64_t i = 0; code == 0 && i < loading->header.said; i++)
+        code = take_said(loading);
     if (code == 0 && loading->rest.length > 0)
         code = refuse(loading, "its tail does not add up");
     return code;
@@ -351,10 +391,11 @@ static int load(struct loading *loading, const struct rep_saved_limits *limits,
 }
 
 int rep_saved_load(const char *path, const struct rep_saved_limits *limits,
-                   struct rep_replica *replica, struct rep_names *types, struct rep_names *sources,
-                   struct rep_saved_figures *figures, char *message, size_t capacity)
+                   struct rep_replica *replica, struct rep_ledger *ledger, struct rep_names *types,
+                   struct rep_names *sources, struct rep_saved_figures *figures, char *message,
+                   size_t capacity)
 {
-    struct loading loading = {.replica = replica};
+    struct loading loading = {.replica = replica, .ledger = ledger};
     loading.descriptor = open(path, O_RDONLY | O_CLOEXEC);
     int code = loading.descriptor < 0 ? -errno : load(&loading, limits, types, sources, figures);
     if (loading.descriptor >= 0)

@@ -22,6 +22,7 @@
 enum {
     SWEEP_US = 100000,
     SWEEP_PARTITIONS = 16, /* once round the replica in 26 s */
+    RENEW_LIMIT = 20000,   /* entries that are due, in one turn: some 10 ms */
     SAVE_US = 600000000,
     SAVE_POLL_US = 50000,
 };
@@ -97,8 +98,10 @@ static void after_wait(void *argument)
 static void sweep_due(struct rt_timer *timer, uint64_t now_us)
 {
     struct rep_service *service = LIST_ENTRY(timer, struct rep_service, sweep);
-    rep_replica_sweep(service->options.replica, clock_wall_us() / 1000000, SWEEP_PARTITIONS);
-    rt_timer_set(service->wheel, timer, now_us, SWEEP_US);
+    uint64_t now_wall_s = clock_wall_us() / 1000000;
+    rep_replica_sweep(service->options.replica, now_wall_s, SWEEP_PARTITIONS);
+    bool more = rep_ledger_advance(service->options.ledger, now_wall_s, RENEW_LIMIT) == RENEW_LIMIT;
+    rt_timer_set(service->wheel, timer, now_us, more ? 0 : SWEEP_US);
 }
 
 static bool saves(const struct rep_service *service)
@@ -137,8 +140,8 @@ static int save_prepare(struct rep_service *service, struct rep_saving **saving)
     uint64_t in_step_us =
         status->state == REP_STATE_FOLLOWING ? clock_wall_us() : status->last_sync_wall_us;
     service->saving_changes = status->changes + status->resyncs;
-    return rep_saving_create(options->settings->saved_path, options->replica, options->types,
-                             options->sources, in_step_us / 1000000, saving);
+    return rep_saving_create(options->settings->saved_path, options->replica, options->ledger,
+                             options->types, options->sources, in_step_us / 1000000, saving);
 }
 
 static void save_due(struct rt_timer *timer, uint64_t now_us)
@@ -290,6 +293,8 @@ static int create_sync(struct rep_service *service)
         .wheel = service->wheel,
         .settings = options->settings,
         .replica = options->replica,
+        .ledger = options->ledger,
+        .authority = options->authority,
         .types = options->types,
         .sources = options->sources,
         .status = &service->status,

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "ledger_int.h"
 #include "reputation/store.h"
 #include "route_int.h"
 
@@ -18,6 +19,8 @@ struct rep_service;
 struct rep_service_options {
     const struct rep_settings *settings;
     struct rep_replica *replica;
+    struct rep_ledger *ledger;
+    const struct rep_authority *authority;
     struct rep_names *types, *sources;
     uint64_t seed[2];
     _Atomic uint32_t *route_version; /* counts routes */

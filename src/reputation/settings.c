@@ -94,6 +94,30 @@ static int copy_list(struct rep_texts *to, const struct rep_texts *from)
     return 0;
 }
 
+/* One block: the rows, then the bytes of their names. */
+static int copy_sources(struct rep_source_rows *to, const struct rep_source_rows *from)
+{
+    size_t bytes = from->count * sizeof(from->items[0]);
+    for (size_t i = 0; i < from->count; i++)
+        bytes += from->items[i].name.length;
+    *to = (struct rep_source_rows){0};
+    if (from->count == 0)
+        return 0;
+    struct rep_source_row *items = malloc(bytes);
+    if (items == NULL)
+        return -ENOMEM;
+    char *at = (char *)&items[from->count];
+    for (size_t i = 0; i < from->count; i++) {
+        struct slice name = from->items[i].name;
+        items[i] = from->items[i];
+        items[i].name = slice_make(at, name.length);
+        memcpy(at, name.data, name.length);
+        at += name.length;
+    }
+    *to = (struct rep_source_rows){items, from->count};
+    return 0;
+}
+
 int rep_settings_copy(const struct rep_settings *settings, struct rep_settings *copy)
 {
     struct rep_settings defaults;
@@ -115,6 +139,8 @@ int rep_settings_copy(const struct rep_settings *settings, struct rep_settings *
         code = -ENOMEM;
     SETTINGS_LISTS(SETTINGS_COPY)
 #undef SETTINGS_COPY
+    if (copy_sources(&copy->sources, &settings->sources) != 0)
+        code = -ENOMEM;
     if (code != 0)
         rep_settings_free(copy);
     return code;
@@ -132,6 +158,8 @@ void rep_settings_free(struct rep_settings *copy)
     copy->member = (struct rep_texts){0};
     SETTINGS_LISTS(SETTINGS_FREE)
 #undef SETTINGS_FREE
+    free((void *)(uintptr_t)copy->sources.items);
+    copy->sources = (struct rep_source_rows){0};
 }
 
 static int read_password(const char *path, const char **password, char *message, size_t capacity)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +25,8 @@ static const char *const state_texts[REP_STATE_COUNT] = {
 struct rep_store {
     struct rep_settings settings;
     struct rep_replica *replica;
+    struct rep_ledger *ledger;
+    struct rep_authority authority;
     struct rep_names *types, *sources;
     struct rep_service *service;
     struct rep_lookup_shared lookup;
@@ -36,28 +39,23 @@ const char *rep_state_text(unsigned state)
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-static int load_file(struct rep_store *store, struct rep_status *status, char *message,
-                     size_t capacity)
+static int load_csv(struct rep_store *store, char *message, size_t capacity)
+{
+    struct rep_memory memory = {store->replica, store->ledger, &store->authority, store->types,
+                                store->sources};
+    return rep_memory_load(&memory, store->settings.csv_path, clock_wall_us() / 1000000, message,
+                           capacity);
+}
+
+static void load_saved(struct rep_store *store, struct rep_status *status, uint64_t now_s)
 {
     const struct rep_settings *settings = &store->settings;
-    uint64_t now_s = clock_wall_us() / 1000000;
-    if (settings->backend == REP_BACKEND_MEMORY) {
-        int code = settings->csv_path == NULL
-                       ? 0
-                       : rep_memory_load(settings->csv_path, store->replica, store->types,
-                                         store->sources, now_s, message, capacity);
-        status->loaded = code == 0;
-        status->last_sync_wall_us = now_s * 1000000;
-        return code;
-    }
-    if (settings->mode == REP_MODE_LOOKUP || settings->saved_path == NULL)
-        return 0;
     const struct rep_saved_limits limits = {now_s, settings->saved_age_s};
     struct rep_saved_figures figures;
     char reason[320];
     uint64_t began_us = clock_monotonic_us();
-    int code = rep_saved_load(settings->saved_path, &limits, store->replica, store->types,
-                              store->sources, &figures, reason, sizeof(reason));
+    int code = rep_saved_load(settings->saved_path, &limits, store->replica, store->ledger,
+                              store->types, store->sources, &figures, reason, sizeof(reason));
     if (code == 0) {
         status->loaded = status->from_saved = true;
         status->last_sync_wall_us = figures.written_wall_s * 1000000;
@@ -69,7 +67,26 @@ static int load_file(struct rep_store *store, struct rep_status *status, char *m
         log_warning("reputation", "%s", reason);
         snprintf(status->error, sizeof(status->error), "%.190s", reason);
     }
-    return 0;
+}
+
+/* The names of a saved file keep their ids, so the sources of the settings get theirs behind. */
+static int load_file(struct rep_store *store, struct rep_status *status, char *message,
+                     size_t capacity)
+{
+    const struct rep_settings *settings = &store->settings;
+    uint64_t now_s = clock_wall_us() / 1000000;
+    bool memory = settings->backend == REP_BACKEND_MEMORY;
+    if (!memory && settings->mode == REP_MODE_REPLICA && settings->saved_path != NULL)
+        load_saved(store, status, now_s);
+    rep_authority_init(&store->authority, settings->combine, settings->sources.items,
+                       settings->sources.count, store->sources);
+    rep_ledger_advance(store->ledger, now_s, UINT_MAX);
+    if (!memory)
+        return 0;
+    int code = settings->csv_path == NULL ? 0 : load_csv(store, message, capacity);
+    status->loaded = code == 0;
+    status->last_sync_wall_us = now_s * 1000000;
+    return code;
 }
 
 int rep_store_create(const struct rep_settings *settings, char *message, size_t capacity,
@@ -100,10 +117,15 @@ int rep_store_create(const struct rep_settings *settings, char *message, size_t 
     if (code == 0)
         code = rep_names_create(REP_SOURCE_LIMIT, &created->sources);
     if (code == 0)
+        code = rep_ledger_create(created->replica, &created->authority,
+                                 options.seed[0] ^ options.seed[1], &created->ledger);
+    if (code == 0)
         code = load_file(created, &status, message, capacity);
     if (code == 0) {
         struct rep_service_options service = {&created->settings,
                                               created->replica,
+                                              created->ledger,
+                                              &created->authority,
                                               created->types,
                                               created->sources,
                                               {options.seed[0] ^ 1, options.seed[1]},
@@ -136,6 +158,7 @@ void rep_store_destroy(struct rep_store *store)
     if (store == NULL)
         return;
     rep_service_destroy(store->service);
+    rep_ledger_destroy(store->ledger);
     rep_replica_destroy(store->replica);
     rep_names_destroy(store->types);
     rep_names_destroy(store->sources);
@@ -175,6 +198,11 @@ const struct rep_settings *rep_store_settings(const struct rep_store *store)
     return &store->settings;
 }
 
+const struct rep_authority *rep_store_authority(const struct rep_store *store)
+{
+    return &store->authority;
+}
+
 struct rep_lookup_shared *rep_store_lookup_shared(struct rep_store *store)
 {
     return &store->lookup;
@@ -210,6 +238,8 @@ void rep_store_status(struct rep_store *store, struct rep_status *status)
 {
     rep_service_status(store->service, status);
     rep_replica_figures(store->replica, &status->replica);
+    status->changing = rep_ledger_count(store->ledger);
+    status->changing_bytes = rep_ledger_bytes(store->ledger);
     const struct rep_lookup_shared *lookup = &store->lookup;
     status->lookups = atomic_load_explicit(&lookup->lookups, memory_order_relaxed);
     status->lookup_hits = atomic_load_explicit(&lookup->hits, memory_order_relaxed);
@@ -241,9 +271,7 @@ struct reload {
 static int reload_csv(void *argument)
 {
     struct reload *reload = argument;
-    struct rep_store *store = reload->store;
-    return rep_memory_load(store->settings.csv_path, store->replica, store->types, store->sources,
-                           clock_wall_us() / 1000000, reload->message, reload->capacity);
+    return load_csv(reload->store, reload->message, reload->capacity);
 }
 
 int rep_store_reload(struct rep_store *store, char *message, size_t capacity)
@@ -261,27 +289,34 @@ int rep_store_reload(struct rep_store *store, char *message, size_t capacity)
 struct change {
     struct rep_store *store;
     struct rep_key key;
-    struct rep_entry entry;
+    struct rep_statements said;
 };
 
 static int set_entry(void *argument)
 {
     struct change *change = argument;
-    return rep_replica_set(change->store->replica, &change->key, &change->entry, NULL);
+    struct rep_store *store = change->store;
+    struct rep_value value;
+    if (!rep_combine(&store->authority, &change->said, clock_wall_us() / 1000000, &value)) {
+        rep_ledger_remove(store->ledger, &change->key);
+        return 0;
+    }
+    return rep_ledger_set(store->ledger, &change->key, &value, NULL);
 }
 
 static int delete_entry(void *argument)
 {
     struct change *change = argument;
-    return rep_replica_remove(change->store->replica, &change->key) ? 0 : ERROR_NOT_FOUND;
+    return rep_ledger_remove(change->store->ledger, &change->key) ? 0 : ERROR_NOT_FOUND;
 }
 
 int rep_store_set(struct rep_store *store, const struct rep_row *row)
 {
     if (store->settings.backend != REP_BACKEND_MEMORY)
         return -ENOTSUP;
-    struct change change = {.store = store};
-    int code = rep_row_entry(row, store->types, store->sources, &change.key, &change.entry);
+    struct change change = {.store = store, .said.count = 1};
+    int code =
+        rep_row_statement(row, store->types, store->sources, &change.key, &change.said.item[0]);
     return code != 0 ? code : rep_service_run(store->service, set_entry, &change);
 }
 

@@ -24,6 +24,7 @@ struct rep_lookup_shared {
 };
 
 const struct rep_settings *rep_store_settings(const struct rep_store *store);
+const struct rep_authority *rep_store_authority(const struct rep_store *store);
 struct rep_lookup_shared *rep_store_lookup_shared(struct rep_store *store);
 
 /* Where keys are, as last found on the service thread; false before that. Takes a lock and copies

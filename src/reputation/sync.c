@@ -118,6 +118,7 @@ int rep_sync_create(const struct rep_sync_options *options, struct rep_sync **sy
     rt_timer_init(&created->rescan, rescan_due);
     rep_budget_init(&created->budget, options->settings->hold_percent,
                     options->settings->hold_minimum);
+    rep_request_init(&created->request, options->authority);
     created->seed = (struct hash_key){{options->seed[0], options->seed[1]}};
     int code = rep_queue_create(SYNC_QUEUE_LIMIT, &created->seed, &created->queue);
     if (code == 0)

@@ -30,14 +30,17 @@ uint64_t rep_sync_left(struct rep_sync *sync)
 }
 
 bool rep_sync_matters(const struct rep_sync *sync, const struct rep_key *key,
-                      const struct rep_entry *entry)
+                      const struct rep_value *value)
 {
     struct rep_entry held;
     if (!rep_replica_get(sync->options.replica, key, 0, &held))
-        return entry != NULL;
-    if (entry == NULL)
+        return value != NULL;
+    if (value == NULL)
         return held.expires_s == 0 ||
                held.expires_s > clock_wall_us() / 1000000 + SYNC_TTL_TOLERANCE_S;
+    if (rep_ledger_knows(sync->options.ledger, key, value, SYNC_TTL_TOLERANCE_S))
+        return false;
+    const struct rep_entry *entry = &value->entry;
     if (entry->score != held.score || entry->list != held.list || entry->type != held.type ||
         entry->source != held.source)
         return true;
@@ -116,13 +119,13 @@ static void add_to_scan(struct rep_sync *sync, const struct rep_key *key)
 }
 
 bool rep_sync_may_change(struct rep_sync *sync, const struct rep_key *key,
-                         const struct rep_entry *entry)
+                         const struct rep_value *value)
 {
     const struct scan *scan = &sync->scan;
     bool loading = !scan->comparing && (scan->preparing || scan->running || scan->applying);
     if (!sync->options.status->loaded || loading || scan->accepted)
         return true;
-    bool matters = rep_sync_matters(sync, key, entry);
+    bool matters = rep_sync_matters(sync, key, value);
     if (!sync->overdrawn && matters &&
         !rep_budget_spend(&sync->budget, rep_sync_entries(sync), now_us(sync), 1))
         overdraw(sync);

@@ -4,7 +4,7 @@
  *
  * upstream finds the servers, keeps connections to them and names every key that is written,
  * deleted or expires from the moment T on that it calls a server followed (upstream_int.h). Sync
- * reads: SCAN, and for each key HMGET of four fields and PTTL, pipelined.
+ * reads: SCAN, and for each key HMGET of the documented fields and PTTL, pipelined.
  *
  * Why nothing is missed. The scan begins after T.
  *  - A key that exists unchanged from T to the end of the scan is returned by SCAN (its guarantee)
@@ -49,6 +49,7 @@
 #include "budget_int.h"
 #include "journal_int.h"
 #include "key_int.h"
+#include "ledger_int.h"
 #include "queue_int.h"
 #include "reputation/store.h"
 #include "upstream_int.h"
@@ -66,6 +67,8 @@ struct rep_sync_options {
     struct rt_wheel *wheel;
     const struct rep_settings *settings;
     struct rep_replica *replica;
+    struct rep_ledger *ledger; /* of that replica: what is written goes through it */
+    const struct rep_authority *authority;
     struct rep_names *types, *sources;
     struct rep_status *status; /* the service thread's own; the store publishes it */
     uint64_t seed[2];
@@ -119,6 +122,7 @@ struct rep_sync {
     struct rep_queue *queue;
     struct rep_journal *journal;
     struct pool *reads;
+    struct rep_request request;
     struct hash_key seed;
     struct hash_table *under_way; /* reads by name, where keys may move */
     struct list_link postponed;   /* reads that ask again in a moment */
@@ -135,9 +139,9 @@ void rep_sync_scan_begin(struct rep_sync *sync, bool accepted);
 void rep_sync_scan_abandon(struct rep_sync *sync);
 /* Sees to it that a scan begins, now or after the one under way. */
 void rep_sync_scan_again(struct rep_sync *sync);
-/* A key that SCAN named was read; entry NULL: it is gone or unusable. */
+/* A key that SCAN named was read; value NULL: it is gone or unusable. */
 void rep_sync_scan_apply(struct rep_sync *sync, const struct rep_key *key,
-                         const struct rep_entry *entry);
+                         const struct rep_value *value);
 /* A turn of preparing, closing or applying. */
 void rep_sync_work(struct rep_sync *sync);
 
@@ -147,10 +151,10 @@ uint64_t rep_sync_entries(const struct rep_sync *sync);
 /* Whether a key's new state is a change that counts: not when it has merely expired, or when
  * nothing but its expiry was put off. */
 bool rep_sync_matters(const struct rep_sync *sync, const struct rep_key *key,
-                      const struct rep_entry *entry);
+                      const struct rep_value *value);
 /* A client changed a key: false when that must not be applied (any more). */
 bool rep_sync_may_change(struct rep_sync *sync, const struct rep_key *key,
-                         const struct rep_entry *entry);
+                         const struct rep_value *value);
 /* How many entries may still change. */
 uint64_t rep_sync_left(struct rep_sync *sync);
 /* Whether the comparison found more than may change. */
@@ -167,8 +171,8 @@ void rep_sync_later(struct rt_timer *timer, uint64_t now_us);
 void rep_sync_drop_postponed(struct rep_sync *sync);
 void rep_sync_skip(struct rep_sync *sync, struct slice name, enum rep_skip reason);
 
-/* entry == NULL: the key is gone or unusable. True when the replica is different now. */
-bool rep_sync_put(struct rep_sync *sync, const struct rep_key *key, const struct rep_entry *entry);
+/* value == NULL: the key is gone or unusable. True when the replica is different now. */
+bool rep_sync_put(struct rep_sync *sync, const struct rep_key *key, const struct rep_value *value);
 size_t rep_sync_read_size(void);
 
 /* The next name of the scan, absent when the backlog is empty; asks for more where it can. Valid

@@ -27,9 +27,9 @@ struct read {
     bool again;  /* the answer says nothing about the key */
     bool renew;  /* it changed meanwhile */
     struct rep_key key;
-    struct rep_entry entry;
-    bool usable;
-    enum rep_skip reason; /* where not usable */
+    struct rep_statements said;
+    bool usable;          /* else there is nothing, or nothing that could be taken */
+    enum rep_skip reason; /* why something was not taken, REP_SKIP_COUNT for nothing */
     size_t length;
     char name[REP_KEY_MAXIMUM];
 };
@@ -65,24 +65,24 @@ static void note_full(struct rep_sync *sync, const struct rep_key *key, int code
         log_error("reputation", "cannot keep an entry: %s", error_text(code));
 }
 
-/* entry == NULL: the key is gone or unusable. True when the replica is different now. */
-bool rep_sync_put(struct rep_sync *sync, const struct rep_key *key, const struct rep_entry *entry)
+/* value == NULL: the key is gone or unusable. True when the replica is different now. */
+bool rep_sync_put(struct rep_sync *sync, const struct rep_key *key, const struct rep_value *value)
 {
-    if (entry == NULL)
-        return rep_replica_remove(sync->options.replica, key);
+    if (value == NULL)
+        return rep_ledger_remove(sync->options.ledger, key);
     bool changed = false;
-    int code = rep_replica_set(sync->options.replica, key, entry, &changed);
+    int code = rep_ledger_set(sync->options.ledger, key, value, &changed);
     if (code != 0)
         note_full(sync, key, code);
     return changed;
 }
 
 static void apply_change(struct rep_sync *sync, const struct rep_key *key,
-                         const struct rep_entry *entry)
+                         const struct rep_value *value)
 {
     struct rep_status *status = sync->options.status;
-    bool may_change = rep_sync_may_change(sync, key, entry);
-    if (may_change && rep_sync_put(sync, key, entry)) {
+    bool may_change = rep_sync_may_change(sync, key, value);
+    if (may_change && rep_sync_put(sync, key, value)) {
         status->changes++;
         status->last_change_wall_us = clock_wall_us();
     }
@@ -91,20 +91,24 @@ static void apply_change(struct rep_sync *sync, const struct rep_key *key,
     /* What is being applied was weighed without this change: the next comparison weighs it. */
     if (sync->scan.applying && !may_change)
         sync->scan.again = true;
-    else if (rep_journal_append(sync->journal, key, entry) != 0)
+    else if (rep_journal_append(sync->journal, key, value) != 0)
         rep_sync_fail(sync, "out of memory while comparing");
 }
 
 static void apply_read(struct read *read, bool exists)
 {
     struct rep_sync *sync = read->sync;
-    const struct rep_entry *entry = exists && read->usable ? &read->entry : NULL;
-    if (exists && !read->usable)
+    struct rep_value combined;
+    const struct rep_value *value = NULL;
+    if (exists && read->usable &&
+        rep_combine(sync->options.authority, &read->said, clock_wall_us() / 1000000, &combined))
+        value = &combined;
+    if (exists && read->reason != REP_SKIP_COUNT)
         rep_sync_skip(sync, slice_make(read->name, read->length), read->reason);
     if (read->scan_id == 0)
-        apply_change(sync, &read->key, entry);
+        apply_change(sync, &read->key, value);
     else if (sync->scan.running && read->scan_id == sync->scan.id)
-        rep_sync_scan_apply(sync, &read->key, entry);
+        rep_sync_scan_apply(sync, &read->key, value);
 }
 
 /* ---- asking again -------------------------------------------------------------------------- */
@@ -221,14 +225,12 @@ static void fields_reply(void *argument, uint64_t tag, const struct rep_reply *r
         return;
     }
     read->reason = REP_SKIP_REPLY;
-    if (reply->type != REP_REPLY_ARRAY || reply->count != REP_FIELD_COUNT)
+    if (reply->type != REP_REPLY_ARRAY || reply->count != sync->request.fields)
         return;
-    struct slice fields[REP_FIELD_COUNT] = {{0}};
-    for (unsigned i = 0; i < REP_FIELD_COUNT; i++)
-        if (reply->element[i].type == REP_REPLY_TEXT)
-            fields[i] = reply->element[i].text;
-    read->usable = rep_fields_parse(fields, sync->options.types, sync->options.sources,
-                                    &read->entry, &read->reason) == 0;
+    struct slice fields[REP_FIELD_LIMIT];
+    rep_reply_fields(reply, fields);
+    read->usable = rep_fields_parse(fields, sync->options.authority, sync->options.types,
+                                    sync->options.sources, &read->said, &read->reason) == 0;
 }
 
 static void take_lifetime(struct read *read, const struct rep_reply *reply)
@@ -243,7 +245,7 @@ static void take_lifetime(struct read *read, const struct rep_reply *reply)
     }
     /* What remains, not a time of day: the server's clock need not agree with ours. */
     if (reply->integer >= 0)
-        read->entry.expires_s = (clock_wall_us() / 1000 + (uint64_t)reply->integer + 999) / 1000;
+        read->said.expires_s = (clock_wall_us() / 1000 + (uint64_t)reply->integer + 999) / 1000;
     apply_read(read, !gone);
 }
 
@@ -287,16 +289,13 @@ static bool usable_name(struct rep_sync *sync, struct slice name, struct rep_key
 static void transmit(struct read *read, struct rep_link *link)
 {
     static const struct slice asking[] = {SLICE_LITERAL("ASKING")};
-    struct slice fields[2 + REP_FIELD_COUNT] = {SLICE_LITERAL("HMGET"), name_of(read),
-#define REP_FIELD_WORD(name, text) SLICE_LITERAL(text),
-                                                REP_FIELD_TABLE(REP_FIELD_WORD)
-#undef REP_FIELD_WORD
-    };
     struct slice lifetime[2] = {SLICE_LITERAL("PTTL"), name_of(read)};
     struct rep_sync *sync = read->sync;
+    sync->request.words[1] = name_of(read);
     int code = read->asking ? rep_link_command(link, asking, 1, NULL, NULL, 0) : 0;
     if (code == 0)
-        code = rep_link_command(link, fields, 2 + REP_FIELD_COUNT, fields_reply, read, 0);
+        code = rep_link_command(link, sync->request.words, 2 + sync->request.fields, fields_reply,
+                                read, 0);
     if (code == 0 && read->asking)
         code = rep_link_command(link, asking, 1, NULL, NULL, 0);
     if (code == 0)

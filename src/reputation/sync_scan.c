@@ -137,12 +137,12 @@ static void complete(struct rep_sync *sync)
 static bool apply_some(struct rep_sync *sync)
 {
     struct rep_key key;
-    struct rep_entry entry;
+    struct rep_value value;
     bool remove;
     for (unsigned i = 0; i < JOURNAL_PER_TURN; i++) {
-        if (!rep_journal_take(sync->journal, &key, &entry, &remove))
+        if (!rep_journal_take(sync->journal, &key, &value, &remove))
             break;
-        if (rep_sync_put(sync, &key, remove ? NULL : &entry))
+        if (rep_sync_put(sync, &key, remove ? NULL : &value))
             sync->options.status->last_change_wall_us = clock_wall_us();
     }
     return rep_journal_count(sync->journal) > 0 ||
@@ -343,24 +343,24 @@ void rep_sync_scan_drop(struct rep_sync *sync)
 }
 
 void rep_sync_scan_apply(struct rep_sync *sync, const struct rep_key *key,
-                         const struct rep_entry *entry)
+                         const struct rep_value *value)
 {
     struct scan *scan = &sync->scan;
-    if (entry == NULL)
+    if (value == NULL)
         return;
     if (!scan->comparing) {
-        rep_sync_put(sync, key, entry);
+        rep_sync_put(sync, key, value);
         return;
     }
-    if (rep_replica_touch(sync->options.replica, key, entry, SYNC_TTL_TOLERANCE_S))
+    if (rep_ledger_touch(sync->options.ledger, key, value, SYNC_TTL_TOLERANCE_S))
         return;
     struct rep_entry held;
     if (rep_replica_get(sync->options.replica, key, 0, &held))
         scan->replaced++;
-    if (rep_sync_matters(sync, key, entry))
+    if (rep_sync_matters(sync, key, value))
         scan->found++;
     if (!scan->accepted && scan->found > rep_sync_left(sync))
         rep_sync_hold(sync, false);
-    else if (rep_journal_append(sync->journal, key, entry) != 0)
+    else if (rep_journal_append(sync->journal, key, value) != 0)
         rep_sync_fail(sync, "out of memory while comparing");
 }

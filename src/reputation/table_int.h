@@ -69,6 +69,9 @@ void rep_table_figures(const struct rep_table *table, struct rep_table_figures *
 /* The writer. *existed tells whether `old` was filled. */
 int rep_table_set(struct rep_table *table, uint64_t key, const struct rep_entry *entry,
                   struct rep_entry *old, bool *existed) MUST_CHECK;
+/* Another value, of the generation that the entry had. ERROR_NOT_FOUND. */
+int rep_table_renew(struct rep_table *table, uint64_t key, const struct rep_entry *entry,
+                    struct rep_entry *old) MUST_CHECK;
 bool rep_table_remove(struct rep_table *table, uint64_t key);
 bool rep_table_touch(struct rep_table *table, uint64_t key, const struct rep_entry *entry,
                      uint64_t tolerance_s);

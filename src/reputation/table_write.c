@@ -274,7 +274,7 @@ static int update(struct rep_table *table, struct target *target, const struct p
         word_store(&line_slot(line, position->slot)[word], slot->word[word]);
         header_change(line, 0, 0);
     }
-    if (code == 0 && rep_slot_generation(old) != (table->generation & 1))
+    if (code == 0 && rep_slot_generation(old) != rep_slot_generation(slot))
         table->seen++;
     return code;
 }
@@ -289,6 +289,19 @@ int rep_table_set(struct rep_table *table, uint64_t key, const struct rep_entry 
     *existed = locate(table, target.span, target.remainder, &position, &previous);
     if (!*existed)
         return insert(table, &target, &slot);
+    *old = rep_slot_entry(&previous);
+    return update(table, &target, &position, &previous, &slot);
+}
+
+int rep_table_renew(struct rep_table *table, uint64_t key, const struct rep_entry *entry,
+                    struct rep_entry *old)
+{
+    struct target target = target_of(table, key);
+    struct rep_slot previous;
+    struct position position;
+    if (!locate(table, target.span, target.remainder, &position, &previous))
+        return ERROR_NOT_FOUND;
+    struct rep_slot slot = rep_slot_make(target.remainder, entry, rep_slot_generation(&previous));
     *old = rep_slot_entry(&previous);
     return update(table, &target, &position, &previous, &slot);
 }

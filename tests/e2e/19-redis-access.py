@@ -268,7 +268,7 @@ def examples():
         a, b = sip.Endpoint(site, CALLER), sip.Endpoint(site, CALLEE)
         daemon = start(site, socket=redis.path)
         follows(daemon, "followed")
-        script = page_block("redis-cli HSET").replace("redis-cli", f"redis-cli -s {redis.path}")
+        script = page_block("# Block a number for 30 days.").replace("redis-cli", f"redis-cli -s {redis.path}")
         for line in script.splitlines():
             if not line or line.startswith("#"):
                 continue

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a Redis server and a CSV file may send: no crash, no read outside, replies come out the same
- * however the bytes are cut, and a row that is accepted names a key. The first byte chooses.
+ * however the bytes are cut, and a row that is accepted names a key,
+ * what several sources say comes to an entry. The first byte chooses.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -101,11 +102,55 @@ static void check_key(struct slice bytes)
     require(slice_equal(buffer_slice(&buffer), bytes));
 }
 
+enum { SOURCES = 2, FIELDS = REP_FIELD_COUNT + SOURCES };
+
+/* Fields are cut at zero bytes: what they say is within its bounds, and what it comes to changes
+ * only when that was announced. */
+static void check_fields(struct slice bytes)
+{
+    static const struct rep_source_row rows[SOURCES] = {
+        {SLICE_LITERAL("police"), 3, 0, REP_MAY_ALL},
+        {SLICE_LITERAL("radio"), 1, 86400, REP_MAY_ALL & ~REP_MAY_BLOCK},
+    };
+    const uint64_t now_s = 1800000000;
+    struct slice fields[REP_FIELD_LIMIT] = {{0}};
+    struct rep_authority authority;
+    struct rep_names *types, *sources;
+    struct rep_statements said;
+    struct rep_value value, later;
+    enum rep_skip reason;
+    for (unsigned i = 0; i < FIELDS && bytes.length > 0; i++) {
+        struct slice field = slice_first(bytes, slice_find(bytes, '\0'));
+        bytes = slice_from(bytes, field.length + 1);
+        if (field.length > 0)
+            fields[i] = field;
+    }
+    if (rep_names_create(REP_TYPE_LIMIT, &types) != 0 ||
+        rep_names_create(REP_SOURCE_LIMIT, &sources) != 0)
+        abort();
+    rep_authority_init(&authority, REP_COMBINE_WEIGHTED, rows, SOURCES, sources);
+    int code = rep_fields_parse(fields, &authority, types, sources, &said, &reason);
+    require(code == 0 || code == ERROR_NOT_FOUND || reason < REP_SKIP_COUNT);
+    if (code == 0 && rep_combine(&authority, &said, now_s, &value)) {
+        require(value.entry.score >= REP_SCORE_UNKNOWN && value.entry.score <= REP_SCORE_MAXIMUM);
+        require(value.entry.list < REP_LIST_COUNT && value.entry.source <= REP_SOURCE_LIMIT);
+        require(value.entry.expires_s == 0 || value.entry.expires_s > now_s);
+        require(value.changes_s == 0 || value.changes_s > now_s);
+        if (value.changes_s != 0) {
+            require(rep_combine(&authority, &said, value.changes_s - 1, &later));
+            require(later.entry.score == value.entry.score && later.changes_s == value.changes_s);
+        }
+    }
+    rep_names_destroy(types);
+    rep_names_destroy(sources);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const checks[])(struct slice bytes) = {check_replies, check_line, check_key};
+    static void (*const checks[])(struct slice bytes) = {check_replies, check_line, check_key,
+                                                         check_fields};
     if (size == 0)
         return 0;
-    checks[data[0] % 3](slice_make((const char *)data + 1, size - 1));
+    checks[data[0] % 4](slice_make((const char *)data + 1, size - 1));
     return 0;
 }

@@ -31,7 +31,7 @@ static double save(const char *path, const struct rep_replica *replica, double *
 {
     struct rep_saving *saving;
     uint64_t began = bench_now_ns();
-    if (rep_saving_create(path, replica, types, sources, BENCH_NOW_S, &saving) != 0)
+    if (rep_saving_create(path, replica, NULL, types, sources, BENCH_NOW_S, &saving) != 0)
         bench_fail("cannot begin to save");
     *create_s = (double)(bench_now_ns() - began) / 1e9;
     began = bench_now_ns();
@@ -54,7 +54,7 @@ static double load(const char *path, uint64_t numbers, uint64_t capacity, uint64
         bench_fail("no memory");
     uint64_t before = bench_resident();
     uint64_t began = bench_now_ns();
-    if (rep_saved_load(path, &limits, replica, own_types, own_sources, &figures, message,
+    if (rep_saved_load(path, &limits, replica, NULL, own_types, own_sources, &figures, message,
                        sizeof(message)) != 0)
         bench_fail(message);
     double seconds = (double)(bench_now_ns() - began) / 1e9;

@@ -148,7 +148,7 @@ START_TEST(csv_refusals_have_their_reason)
         {"+8613800138000,9,deny", REP_SKIP_LIST},
         {"+8613800138000,,none", REP_SKIP_EMPTY},
         {"+8613800138000,9", REP_SKIP_COLUMNS},
-        {"+8613800138000,9,,,,,,,", REP_SKIP_COLUMNS},
+        {"+8613800138000,9,,,,,,,,,", REP_SKIP_COLUMNS},
         {"+8613800138000,9,,,,tomorrow", REP_SKIP_EXPIRES},
         {"+8613800138000,9,,,,2027-13-01", REP_SKIP_EXPIRES},
         {"+8613800138000,9,,,,2027-01-01T25:00:00Z", REP_SKIP_EXPIRES},

@@ -104,6 +104,42 @@ START_TEST(allow_beats_block_whatever_the_order)
 }
 END_TEST
 
+/* Two sources, one of which outranks the other, and a line of each replaced by a later one. */
+START_TEST(lines_of_several_sources_are_combined)
+{
+    const struct rep_source_row rows[] = {{SLICE_LITERAL("police"), 3, 0, REP_MAY_ALL}};
+    struct rep_settings settings;
+    rep_settings_default(&settings);
+    settings.backend = REP_BACKEND_MEMORY;
+    settings.csv_path = path;
+    settings.sources = (struct rep_source_rows){rows, 1};
+    write_file("+8613800138000,50,block,bank,police,\n"
+               "+8613800138000,20,allow,,desk,\n"
+               "+8613800138000,10,,,feed,\n"
+               "+8613800138000,90,block,bank,police,,,2026-01-01,4711\n"
+               "raw:anonymous,20,,,desk,\nraw:anonymous,30,,,feed,\n"
+               "8617012*,90,block,,police,2020-01-01\n8617012*,30,watch,,desk,\n");
+    ck_assert_msg(rep_store_create(&settings, message, sizeof(message), &store) == 0, "%s",
+                  message);
+    struct rep_finding finding = find("8613800138000");
+    ck_assert_int_eq(finding.entry.list, REP_LIST_BLOCK);
+    ck_assert_int_eq(finding.entry.score, 90);
+    ck_assert_int_eq(find("8617012345678").entry.score, 30);
+    ck_assert(rep_replica_find_raw(rep_store_replica(store), SLICE("anonymous"), NOW_S, &finding));
+    ck_assert_int_eq(finding.entry.score, 30);
+}
+END_TEST
+
+START_TEST(more_sources_than_can_be_kept_are_refused)
+{
+    char text[2048] = "";
+    for (unsigned i = 0; i <= REP_STATEMENT_LIMIT; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "+861,5,,,source-%u\n", i);
+    ck_assert_int_ne(create(text), 0);
+    ck_assert_ptr_nonnull(strstr(message, ":18: "));
+}
+END_TEST
+
 static void change_and_reload(void)
 {
     struct rep_row row = {.number = SLICE("+8613800138005"), .score = 70, .list = REP_LIST_WATCH};
@@ -166,6 +202,8 @@ int main(void)
     tcase_add_test(tests, a_bad_line_is_named);
     tcase_add_test(tests, a_missing_file_is_named);
     tcase_add_test(tests, allow_beats_block_whatever_the_order);
+    tcase_add_test(tests, lines_of_several_sources_are_combined);
+    tcase_add_test(tests, more_sources_than_can_be_kept_are_refused);
     tcase_add_test(tests, changes_and_reloads_without_the_thread);
     tcase_add_test(tests, changes_and_reloads_on_the_thread);
     tcase_add_test(tests, redis_entries_are_not_changed_here);

@@ -51,7 +51,45 @@ struct meaning {
     int score;
     const char *list, *type;
     long long expires_ms; /* what remains; -1: endless */
+    bool parts;           /* sources speak beside the plain fields */
+    bool changing;        /* one of them comes or goes about now */
 };
+
+/* The sources with a field of their own, the one with more weight first. */
+static const struct rep_source_row source_rows[] = {
+    {SLICE_LITERAL("police"), 3, 0, REP_MAY_ALL},
+    {SLICE_LITERAL("feed"), 1, 0, REP_MAY_ALL},
+};
+enum { SOURCES = 2, PLAIN_FIELDS = 3 };
+
+/* Puts what a part says on top: "score=S;list=L;expires=E", as set_part() writes it. An order of
+ * the police stands; that of the feed gives way to it, and to an allow of the plain fields. */
+static void add_part(struct meaning *meaning, const char *part, bool police, bool *ordered)
+{
+    int score = 0;
+    char list[16] = "";
+    unsigned long long expires_s = 0, now_s = clock_wall_us() / 1000000;
+    if (part == NULL ||
+        sscanf(part, "score=%d;list=%15[a-z];expires=%llu", &score, list, &expires_s) < 2)
+        return;
+    meaning->parts = true;
+    if (expires_s != 0 && expires_s <= now_s + 2 && expires_s + 2 >= now_s)
+        meaning->changing = true;
+    if (expires_s != 0 && expires_s <= now_s)
+        return;
+    bool block = strcmp(list, "block") == 0, allow = strcmp(list, "allow") == 0;
+    bool held_allow = strcmp(meaning->list, "allow") == 0;
+    bool held_block = strcmp(meaning->list, "block") == 0;
+    if (!meaning->held)
+        meaning->list = "none";
+    meaning->score = !meaning->held || score > meaning->score ? score : meaning->score;
+    meaning->held = true;
+    if (police ? block || allow : (allow && !*ordered) || (block && !held_allow && !*ordered))
+        meaning->list = block ? "block" : "allow";
+    else if (strcmp(list, "watch") == 0 && !held_allow && !held_block)
+        meaning->list = "watch";
+    *ordered = *ordered || (police && (block || allow));
+}
 
 static struct meaning meaning_of(const redisReply *fields, const redisReply *lifetime)
 {
@@ -69,6 +107,13 @@ static struct meaning meaning_of(const redisReply *fields, const redisReply *lif
                  strcmp(meaning.list, "allow") == 0 || strcmp(meaning.list, "watch") == 0;
     meaning.held =
         known && meaning.score <= 100 && (meaning.score >= 0 || strcmp(meaning.list, "none") != 0);
+    if (!meaning.held) {
+        meaning.score = REP_SCORE_UNKNOWN;
+        meaning.list = "none";
+    }
+    bool ordered = false;
+    for (unsigned i = 0; i < SOURCES; i++)
+        add_part(&meaning, fields->element[PLAIN_FIELDS + i]->str, i == 0, &ordered);
     meaning.expires_ms = lifetime->integer;
     return meaning;
 }
@@ -86,6 +131,8 @@ static const char *difference(unsigned i, const struct meaning *meaning)
     /* The replica counts in seconds: within two of its end an entry may be there or not. */
     if (meaning->held && meaning->expires_ms >= 0 && meaning->expires_ms < 2000)
         return "";
+    if (meaning->changing)
+        return "";
     if (held && !meaning->held && entry.expires_s != 0 && entry.expires_s <= now_ms / 1000 + 2)
         return "";
     bool equal = held == meaning->held;
@@ -93,10 +140,11 @@ static const char *difference(unsigned i, const struct meaning *meaning)
         uint64_t expires_ms = meaning->expires_ms < 0 ? 0 : now_ms + (uint64_t)meaning->expires_ms;
         equal = entry.score == meaning->score &&
                 strcmp(rep_list_text(entry.list), meaning->list) == 0 &&
-                strcmp(rep_names_text(rep_store_types(store), entry.type), meaning->type) == 0 &&
-                (entry.expires_s == 0) == (expires_ms == 0) &&
-                entry.expires_s * 1000 + 3000 >= expires_ms &&
-                entry.expires_s * 1000 <= expires_ms + 3000;
+                (meaning->parts ||
+                 (strcmp(rep_names_text(rep_store_types(store), entry.type), meaning->type) == 0 &&
+                  (entry.expires_s == 0) == (expires_ms == 0) &&
+                  entry.expires_s * 1000 + 3000 >= expires_ms &&
+                  entry.expires_s * 1000 <= expires_ms + 3000));
     }
     if (equal)
         return "";
@@ -114,7 +162,8 @@ static const char *compare_all(void)
     static char first[160];
     for (unsigned i = 0; i < KEYS; i++) {
         key_name(i, name, &key);
-        redisAppendCommand(server.context, "HMGET rf:%s score list type", name);
+        redisAppendCommand(server.context, "HMGET rf:%s score list type from:police from:feed",
+                           name);
         redisAppendCommand(server.context, "PTTL rf:%s", name);
     }
     first[0] = '\0';
@@ -149,6 +198,7 @@ static void start_store(void)
     settings.connect_timeout_ms = 500;
     settings.reply_timeout_ms = 500;
     settings.saved_path = saved_path;
+    settings.sources = (struct rep_source_rows){source_rows, SOURCES};
     ck_assert_msg(rep_store_create(&settings, message, sizeof(message), &store) == 0, "%s",
                   message);
     ck_assert_int_eq(rep_store_start(store), 0);
@@ -202,6 +252,22 @@ static void set_lifetime(const char *name)
         redis_do(&server, "PEXPIRE rf:%s %u", name, lifetimes_ms[below(5)]);
 }
 
+/* Its end may come before the key's, or after it. */
+static void set_part(const char *name)
+{
+    static const char *const lists[] = {"block", "allow", "watch", "none"};
+    const char *source = below(2) ? "police" : "feed";
+    unsigned long long ends_s = clock_wall_us() / 1000000 + below(6);
+    if (below(4) == 0)
+        redis_do(&server, "HDEL rf:%s from:%s", name, source);
+    else if (below(2))
+        redis_do(&server, "HSET rf:%s from:%s score=%u;list=%s;expires=%llu", name, source,
+                 below(101), lists[below(4)], ends_s);
+    else
+        redis_do(&server, "HSET rf:%s from:%s score=%u;list=%s", name, source, below(101),
+                 lists[below(4)]);
+}
+
 static void move_or_spoil(const char *name)
 {
     char other[32];
@@ -220,7 +286,7 @@ static void change_one(void)
     char name[32];
     struct rep_key key;
     key_name(below(KEYS), name, &key);
-    switch (below(6)) {
+    switch (below(8)) {
     case 0:
         redis_do(&server, "DEL rf:%s", name);
         break;
@@ -229,6 +295,10 @@ static void change_one(void)
         break;
     case 2:
         move_or_spoil(name);
+        break;
+    case 3:
+    case 4:
+        set_part(name);
         break;
     default:
         set_fields(name);

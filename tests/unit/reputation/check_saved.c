@@ -21,6 +21,9 @@ enum { NOW_S = 1800000000, NUMBERS = 50000, PREFIXES = 300 };
 static char folder[64], path[96];
 static struct rep_replica *replica;
 static struct rep_names *types, *sources;
+static struct rep_authority authority;
+/* NULL but where entries change by themselves. */
+static struct rep_ledger *ledger, *into_ledger;
 static struct rep_saved_figures figures;
 static char message[320];
 
@@ -89,7 +92,7 @@ static void teardown(void)
 static void save(void)
 {
     struct rep_saving *saving;
-    ck_assert_int_eq(rep_saving_create(path, replica, types, sources, NOW_S, &saving), 0);
+    ck_assert_int_eq(rep_saving_create(path, replica, ledger, types, sources, NOW_S, &saving), 0);
     ck_assert_int_eq(rep_saving_run(saving), 0);
     rep_saving_destroy(saving);
 }
@@ -102,7 +105,8 @@ static int load(struct rep_replica *into, uint64_t now_s, uint64_t age_s)
     rep_names_destroy(sources);
     ck_assert_int_eq(rep_names_create(REP_TYPE_LIMIT, &types), 0);
     ck_assert_int_eq(rep_names_create(REP_SOURCE_LIMIT, &sources), 0);
-    return rep_saved_load(path, &limits, into, types, sources, &figures, message, sizeof(message));
+    return rep_saved_load(path, &limits, into, into_ledger, types, sources, &figures, message,
+                          sizeof(message));
 }
 
 static void expect_numbers(const struct rep_replica *held, uint64_t now_s)
@@ -220,6 +224,45 @@ START_TEST(what_expired_meanwhile_is_left_out)
 }
 END_TEST
 
+/* What is behind an entry that changes by itself comes back with it, and goes on changing. */
+START_TEST(statements_come_back)
+{
+    const struct rep_source_row rows[] = {{SLICE_LITERAL("desk"), 1, 0, REP_MAY_ALL},
+                                          {SLICE_LITERAL("police"), 3, 0, REP_MAY_ALL}};
+    struct rep_key keys[] = {key_of(REP_KIND_NUMBER, 1),
+                             key_of(REP_KIND_PREFIX, 1),
+                             {.kind = REP_KIND_RAW, .text = SLICE("anonymous")}};
+    struct rep_value value;
+    rep_authority_init(&authority, REP_COMBINE_HIGHEST, rows, 2, sources);
+    ck_assert_int_eq(rep_ledger_create(replica, &authority, 1, &ledger), 0);
+    struct rep_statements said = {
+        .count = 2,
+        .item = {{.score = 10, .source = authority.id[0]},
+                 {.score = 90, .source = authority.id[1], .expires_s = NOW_S + 100}}};
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert(rep_combine(&authority, &said, NOW_S, &value));
+        ck_assert_int_eq(rep_ledger_set(ledger, &keys[i], &value, NULL), 0);
+    }
+    save();
+    struct rep_replica *into = new_replica(100000);
+    ck_assert_int_eq(rep_ledger_create(into, &authority, 2, &into_ledger), 0);
+    ck_assert_int_eq(load(into, NOW_S + 1, 0), 0);
+    rep_authority_init(&authority, REP_COMBINE_HIGHEST, rows, 2, sources);
+    ck_assert_uint_eq(rep_ledger_count(into_ledger), 3);
+    for (uint64_t now_s = NOW_S + 1; now_s <= NOW_S + 101; now_s += 100) {
+        struct rep_entry entry;
+        rep_ledger_advance(into_ledger, now_s, 100);
+        for (unsigned i = 0; i < 3; i++) {
+            ck_assert(rep_replica_get(into, &keys[i], now_s, &entry));
+            ck_assert_int_eq(entry.score, now_s < NOW_S + 100 ? 90 : 10);
+        }
+    }
+    rep_ledger_destroy(ledger);
+    rep_ledger_destroy(into_ledger);
+    rep_replica_destroy(into);
+}
+END_TEST
+
 START_TEST(an_empty_replica_comes_back_empty)
 {
     rep_replica_destroy(replica);
@@ -282,7 +325,7 @@ START_TEST(a_cancelled_one_leaves_the_old)
     struct stat before, after;
     ck_assert_int_eq(stat(path, &before), 0);
     struct rep_saving *saving;
-    ck_assert_int_eq(rep_saving_create(path, replica, types, sources, NOW_S, &saving), 0);
+    ck_assert_int_eq(rep_saving_create(path, replica, ledger, types, sources, NOW_S, &saving), 0);
     rep_saving_cancel(saving);
     ck_assert_int_eq(rep_saving_run(saving), -ECANCELED);
     rep_saving_destroy(saving);
@@ -294,8 +337,8 @@ END_TEST
 START_TEST(a_folder_that_is_not_there_is_an_error)
 {
     struct rep_saving *saving;
-    ck_assert_int_eq(rep_saving_create("/nowhere/at/all", replica, types, sources, NOW_S, &saving),
-                     0);
+    ck_assert_int_eq(
+        rep_saving_create("/nowhere/at/all", replica, ledger, types, sources, NOW_S, &saving), 0);
     ck_assert_int_eq(rep_saving_run(saving), -ENOENT);
     rep_saving_destroy(saving);
 }
@@ -514,6 +557,7 @@ int main(void)
     tcase_add_test(tests, comes_back_with_another_capacity);
     tcase_add_test(tests, comes_back_in_the_middle_of_a_comparison);
     tcase_add_test(tests, what_expired_meanwhile_is_left_out);
+    tcase_add_test(tests, statements_come_back);
     tcase_add_test(tests, an_empty_replica_comes_back_empty);
     tcase_add_test(tests, is_sound_beside_a_busy_writer);
     tcase_add_test(tests, a_cancelled_one_leaves_the_old);
