@@ -31,4 +31,7 @@ void encode_csv(struct buffer *buffer, struct slice text);
 /* A SIP quoted-string with its quotes (RFC 3261 section 25.1); CR, LF and NUL become spaces. */
 void encode_sip_quoted(struct buffer *buffer, struct slice text);
 
+/* A name or value behind the '?' of a SIP URI (RFC 3261 section 19.1.1): escaped as %HH. */
+void encode_sip_uri(struct buffer *buffer, struct slice text);
+
 #endif

@@ -40,6 +40,7 @@ struct proxy_trunk {
     uint32_t label_over_budget;
     bool open_targets;
     struct proxy_boundary boundary;
+    const struct proxy_redirect_settings *redirect; /* its peer only asks; NULL: calls pass */
     int16_t listener_v4; /* that requests to this trunk leave from; -1: none */
     int16_t listener_v6;
     struct slice network;

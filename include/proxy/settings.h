@@ -8,6 +8,7 @@
 #include "config/address.h"
 #include "config/schema.h"
 #include "proxy/boundary.h"
+#include "proxy/redirect.h"
 #include "transport/target.h"
 
 /* One entry of `listen`. */
@@ -55,6 +56,7 @@ struct proxy_trunk_settings {
     bool trusted;
     bool open_targets;
     struct proxy_boundary_settings boundary;
+    struct proxy_redirect_settings redirect;
     struct conf_object_list targets; /* struct proxy_target_settings */
 };
 

@@ -57,6 +57,7 @@ struct screen_settings {
     struct slice display_prefix; /* empty: none */
     struct slice analytics_name; /* v= of ATIS-1000099 */
     struct slice redress_url;    /* url= of ATIS-1000099 */
+    struct slice redress_card;   /* Call-Info of RFC 8688; empty: none */
     struct conf_text_list protected_countries;
     struct conf_object_list protected_lines; /* struct screen_protected_settings */
 };

@@ -270,3 +270,23 @@ void encode_sip_quoted(struct buffer *buffer, struct slice text)
     buffer_append_char(buffer, '"');
     undo_on_overflow(buffer, start);
 }
+
+void encode_sip_uri(struct buffer *buffer, struct slice text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t start = buffer->length;
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        unsigned char letter = byte | 0x20;
+        bool plain = (letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9') ||
+                     (byte != '\0' && strchr("-_.!~*'()", byte) != NULL);
+        if (plain) {
+            buffer_append_char(buffer, (char)byte);
+            continue;
+        }
+        buffer_append_char(buffer, '%');
+        buffer_append_char(buffer, digits[byte >> 4]);
+        buffer_append_char(buffer, digits[byte & 15]);
+    }
+    undo_on_overflow(buffer, start);
+}

@@ -79,6 +79,7 @@ static void fill_trunks(const struct daemon_service *service, struct stats_json 
         stats_json_text(json, "origin", screen_origin_text(trunk->screen.origin));
         stats_json_slice(json, "country", trunk->screen.country);
         stats_json_boolean(json, "trusted", trunk->screen.trusted);
+        stats_json_boolean(json, "redirect", trunk->redirect != NULL);
         stats_json_uint(json, "targets", trunk->target_count);
         fill_names(json, trunk);
         stats_json_uint(json, "calls_in",

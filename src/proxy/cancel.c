@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy_int.h"
+#include "redirect_int.h"
 
 /* RFC 3326: why the caller cancels goes along with the CANCEL that we send. */
 static struct slice reason_lines(struct proxy *proxy, const struct smsg *cancel)
@@ -48,6 +48,10 @@ void proxy_receive_cancel(struct proxy *proxy, const struct proxy_request *reque
         return;
     case TXN_INVITE_NONE:
         break;
+    }
+    if (proxy_redirect_concerns(request)) {
+        proxy_reply(proxy, request, 481, SLICE(""), SLICE(""));
+        return;
     }
     if (request->message->max_forwards == 0) {
         proxy_reply(proxy, request, 483, SLICE(""), SLICE(""));

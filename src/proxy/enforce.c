@@ -79,8 +79,6 @@ void proxy_tag(struct proxy *proxy, const struct screen_verdict *verdict, struct
     path->tagged = true;
     if (settings->display_prefix.length > 0)
         path->display = tagged_display(proxy, settings->display_prefix);
-    if (path->to->boundary.out[PROXY_BOUNDARY_TAGS] == PROXY_TREATMENT_REMOVE)
-        return;
     size_t begun = scratch->length;
     buffer_append(scratch, settings->score_header);
     buffer_append_literal(scratch, ": ");

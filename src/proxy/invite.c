@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy_int.h"
+#include "redirect_int.h"
 
 #include "base/clock.h"
 
@@ -85,6 +85,20 @@ static void let_pass(struct proxy *proxy, const struct proxy_request *request,
                  (clock_monotonic_us() - received_us) * 1000);
 }
 
+/* The peer only asks. Returns what it was answered. */
+static uint16_t answer(struct proxy *proxy, const struct proxy_request *request,
+                       const struct screen_verdict *verdict, struct proxy_path *path,
+                       struct proxy_context *context)
+{
+    struct proxy_refusal told = {.reason = SLICE(""), .extra = SLICE("")};
+    if (verdict->action == RULE_LIMIT && !within_rate(proxy, verdict, request->packet->received_us))
+        told.status = (uint16_t)verdict->demand->rate_code;
+    else
+        told = proxy_redirect_answer(proxy, request, verdict, path);
+    refuse(proxy, request, context, told.status, told.reason, told.extra);
+    return told.status;
+}
+
 /* The verdict is there: 0 when the call goes on, or the status that it was refused with. */
 static uint16_t enforce(struct proxy *proxy, const struct proxy_request *request,
                         const struct screen_verdict *verdict, struct proxy_path *path,
@@ -93,6 +107,8 @@ static uint16_t enforce(struct proxy *proxy, const struct proxy_request *request
     int status;
     struct proxy_refusal refusal;
     uint64_t now_us = request->packet->received_us;
+    if (request->from->redirect != NULL)
+        return answer(proxy, request, verdict, path, context);
     switch (verdict->action) {
     case RULE_BLOCK:
         refusal = proxy_block(proxy, verdict->profile);
@@ -111,6 +127,8 @@ static uint16_t enforce(struct proxy *proxy, const struct proxy_request *request
         return (uint16_t)status;
     case RULE_TAG:
         proxy_tag(proxy, verdict, path);
+        if (path->to->boundary.out[PROXY_BOUNDARY_TAGS] == PROXY_TREATMENT_REMOVE)
+            path->extra = SLICE("");
         break;
     case RULE_ALLOW:
     case RULE_ACTION_COUNT:
@@ -215,7 +233,8 @@ static void resume(struct proxy_context *context, enum screen_reputation reputat
     /* A reload may have removed the trunk or its routes while the call waited. */
     int status = 500;
     if (request.from != NULL && smsg_scan(&proxy->message, packet.bytes) == 0)
-        status = proxy_find_path(proxy, &request, &path);
+        status = proxy_redirect_concerns(&request) ? proxy_find_redirect(proxy, &request, &path)
+                                                   : proxy_find_path(proxy, &request, &path);
     if (status != 0 || judge(proxy, &request, reputation, finding, &verdict) != 0) {
         proxy_respond_late(proxy, context->server,
                            status == 0 || status == PROXY_SILENCE ? 500 : (uint16_t)status, now_us);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy_int.h"
+#include "redirect_int.h"
 
 #include <limits.h>
 
@@ -496,4 +496,23 @@ int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
     if (status == 0)
         suit_strict_router(proxy, message, &pre, path);
     return status;
+}
+
+/* A question needs no way on, only to be told of one. */
+int proxy_find_redirect(struct proxy *proxy, const struct proxy_request *request,
+                        struct proxy_path *path)
+{
+    struct preprocessed pre;
+    char memory[256];
+    memset(path, 0, sizeof(*path));
+    memset(&pre, 0, sizeof(pre));
+    int status = preprocess(proxy, request, path, &pre);
+    if (status != 0)
+        return status;
+    struct slice user = smsg_unescape(pre.request_uri.uri.user, memory, sizeof(memory));
+    const struct proxy_trunk *to =
+        proxy_plan_route(proxy->snapshot.plan, request->from, user.data != NULL ? user : SLICE(""));
+    if (to != NULL && choose_target(proxy, request, to, path) == 0)
+        path->to = to;
+    return 0;
 }

@@ -227,6 +227,7 @@ static int build_trunk(struct builder *b, const struct proxy_trunk_settings *fro
     trunk->screen.origin = (enum screen_origin)from->origin;
     trunk->screen.trusted = from->trusted;
     trunk->open_targets = from->open_targets;
+    trunk->redirect = from->redirect.present ? &from->redirect : NULL;
     proxy_boundary_resolve(&from->boundary, from->trusted, &trunk->boundary);
     trunk->network = from->network;
     trunk->mark = ident_trunk(from->name);
@@ -366,9 +367,28 @@ static void check_routes(struct builder *b)
     }
 }
 
+static void check_redirect(struct builder *b, const struct proxy_trunk *trunk)
+{
+    const struct proxy_route_settings *routes = b->settings->routes.items;
+    bool found = trunk->redirect == NULL || !proxy_redirect_needs_route(trunk->redirect);
+    for (size_t i = 0; i < b->settings->routes.count && !found; i++)
+        found = slice_equal(routes[i].from, SLICE("*")) ||
+                slice_equal(routes[i].from, trunk->screen.name);
+    if (found)
+        return;
+    complain(b, "trunk \"%.*s\": its redirect answers 302, but no route leads from it to a Contact",
+             SLICE_ARGS(trunk->screen.name));
+    conf_report_expect(b->report,
+                       "a route from \"%.*s\", or 404 or 503 for allow and tag, or "
+                       "contact: request",
+                       SLICE_ARGS(trunk->screen.name));
+}
+
 static int build_routes(struct builder *b)
 {
     check_routes(b);
+    for (size_t i = 0; i < b->plan->trunk_count; i++)
+        check_redirect(b, &b->plan->trunks[i]);
     for (size_t i = 0; i < b->plan->trunk_count; i++) {
         struct proxy_trunk *trunk = &b->plan->trunks[i];
         int error = num_trie_create(&trunk->routes);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "proxy_int.h"
+#include "redirect_int.h"
 
 /* What requests of each method are allowed at ourselves, for OPTIONS. */
 static const char options_extra[] =
@@ -30,8 +30,8 @@ void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *r
     for (unsigned i = 0; i < PROXY_BOUNDARY_COUNT; i++)
         labels->boundary[i] =
             stats_label(registry, STATS_FAMILY_BOUNDARY, slice_of_text(proxy_boundary_key(i)));
-    static const uint16_t refusals[] = {200, 400, 403, 404, 408, 416, 420, 480, 481, 482,
-                                        483, 486, 487, 500, 501, 503, 505, 513, 603, 608};
+    static const uint16_t refusals[] = {200, 302, 400, 403, 404, 405, 408, 416, 420, 480, 481,
+                                        482, 483, 486, 487, 500, 501, 503, 505, 513, 603, 608};
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         char text[8];
         snprintf(text, sizeof(text), "%u", refusals[i]);
@@ -270,6 +270,10 @@ static void receive_new(struct proxy *proxy, const struct proxy_request *request
     }
     if (is_refused_for_overload(proxy, request))
         return;
+    if (proxy_redirect_concerns(request)) {
+        proxy_redirect_receive(proxy, request);
+        return;
+    }
     struct slice extra = SLICE("");
     uint16_t refused = validate(proxy, request, &extra);
     if (refused != 0) {
@@ -297,6 +301,8 @@ static void receive_ack(struct proxy *proxy, const struct proxy_request *request
     struct proxy_path path;
     if (request->message->max_forwards == 0 || proxy_find_path(proxy, request, &path) != 0)
         return;
+    if (request->from->redirect != NULL && !path.in_dialog)
+        return; /* nothing was sent on that it could be for */
     proxy_relay_stateless(proxy, request, &path);
 }
 

@@ -337,6 +337,12 @@ static const struct conf_row trunk_rows[] = {
      .section = &proxy_boundary_section,
      .help = "Which headers that say who somebody is cross the trunk, where that shall not follow "
              "from `trusted`."},
+    {.key = "redirect",
+     .type = CONF_SECTION,
+     CONF_FIELD(struct proxy_trunk_settings, redirect),
+     .section = &proxy_redirect_section,
+     .help = "Written, if only as {}: the peer asks with INVITEs and is answered 302, 404, 503 or "
+             "6xx; no call of it passes through."},
     {.key = "open_targets",
      .type = CONF_BOOLEAN,
      CONF_FIELD(struct proxy_trunk_settings, open_targets),

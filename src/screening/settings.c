@@ -128,6 +128,13 @@ static const struct conf_row screen_rows[] = {
      .fallback = "",
      .max = 200,
      .help = "The url= of a 603+ refusal: where a caller who was blocked in error finds redress."},
+    {.key = "redress_card",
+     .type = CONF_TEXT,
+     CONF_FIELD(struct screen_settings, redress_card),
+     .fallback = "",
+     .max = 200,
+     .help = "URL of a jCard, signed as RFC 8688 has it, that the Call-Info of a 608 names: whom a "
+             "caller who was blocked in error can turn to."},
     {.key = "protected_countries",
      .type = CONF_TEXT_LIST,
      CONF_FIELD(struct screen_settings, protected_countries),
@@ -163,6 +170,15 @@ static bool is_plain(struct slice text)
     return true;
 }
 
+/* One that stands between < and >. */
+static bool is_enclosable(struct slice text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (strchr("<> ", text.data[i]) != NULL)
+            return false;
+    return is_plain(text);
+}
+
 /* What is written into SIP messages must not be able to break them. */
 static int check_screening(struct conf_load *load, const struct conf_node *node, void *object)
 {
@@ -179,6 +195,8 @@ static int check_screening(struct conf_load *load, const struct conf_node *node,
         {"display_prefix", settings->display_prefix, is_plain, "text without quotes or ;"},
         {"analytics_name", settings->analytics_name, is_plain, "text without quotes or ;"},
         {"redress_url", settings->redress_url, is_plain, "a URL without quotes or ;"},
+        {"redress_card", settings->redress_card, is_enclosable,
+         "a URL without quotes, spaces or ;"},
     };
     int result = 0;
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {

@@ -29,6 +29,7 @@ loadmodule "sl.so"
 loadmodule "maxfwd.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
+{modules}
 modparam("tm", "fr_timer", 2000)
 modparam("tm", "fr_inv_timer", 60000)
 modparam("tm", "wt_timer", 1000)
@@ -57,19 +58,62 @@ request_route {{
 	{route}
 	if (!t_relay()) t_reply("500", "Relay Failed");
 }}
+{more}
+"""
+
+# An SBC's logic: ask first, then route or drop by the answer alone. With a 302 the Contact says where
+# to, and the headers that its URI carries (RFC 3261 section 19.1.1) go along; 404 and 503 mean the
+# route of its own; anything else goes back to the caller.
+_ASKING = """
+onreply_route[HEARD] {{
+	if (status == "302") $avp(contact) = $(ct{{nameaddr.uri}});
+}}
+branch_route[TAGGED] {{
+	if ($avp(score) != $null) append_hf("X-Score: $avp(score)\r\n");
+	if ($avp(reason) != $null) append_hf("X-Reason: $avp(reason)\r\n");
+}}
+failure_route[TOLD] {{
+	if (t_is_canceled()) exit;
+	if (t_check_status("302") && $avp(contact) =~ "\\?") {{
+		$var(carried) = $(avp(contact){{s.select,1,?}});
+		$avp(score) = $(var(carried){{param.value,X-Ringfence-Score,&}}{{s.unescape.param}});
+		$avp(reason) = $(var(carried){{param.value,X-Ringfence-Reason,&}}{{s.unescape.param}});
+		$ru = $(avp(contact){{s.select,0,?}});
+		$du = $null;
+	}} else if (t_check_status("302")) {{
+		$du = $null;
+		if (!get_redirects("1")) exit;
+	}} else if (t_check_status("404|503")) {{
+		$du = "sip:{onward}";
+	}} else {{
+		exit;
+	}}
+	t_on_branch("TAGGED");
+	t_relay();
+	exit;
+}}
 """
 
 
-class Kamailio:
-    """A running one. route: script lines that set $du of a new request."""
+def asking(whom, onward):
+    """What makes a Kamailio ask `whom` (host:port) about each new call; onward: where the calls go
+    that it routes itself."""
+    return {"route": f'$du = "sip:{whom}"; t_on_reply("HEARD"); t_on_failure("TOLD");',
+            "modules": ["acc", "uac_redirect"], "more": _ASKING.format(onward=onward)}
 
-    def __init__(self, site, address, route, transport="udp"):
+
+class Kamailio:
+    """A running one. route: script lines that set $du of a new request; modules and more: what those
+    need, further routes."""
+
+    def __init__(self, site, address, route, transport="udp", modules=(), more=""):
         program = shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if program is None:
             raise checks.Skip("kamailio is not installed")
         streams = transport != "udp"
         config = site.write("kamailio.cfg", _CONFIG.format(
-            address=address, route=route, disable_tcp="no" if streams else "yes",
+            address=address, route=route, more=more,
+            modules="\n".join(f'loadmodule "{name}.so"' for name in modules), disable_tcp="no" if streams else "yes",
             listen_tcp=f"listen=tcp:{address}:5060" if streams else ""))
         self.address = (address, 5060)
         # Its children end with it only when it is asked to.

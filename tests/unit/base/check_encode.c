@@ -154,8 +154,21 @@ START_TEST(sip_quoted_strings_stay_closed)
 }
 END_TEST
 
-static encoder_fn *const encoders[] = {encode_json, encode_log, encode_terminal, encode_csv,
-                                       encode_sip_quoted};
+START_TEST(sip_uris_hold_what_they_may)
+{
+    static const struct row rows[] = {
+        ROW("", ""),
+        ROW("X-Score_1.!~*'()", "X-Score_1.!~*'()"),
+        ROW("a, b=c&d?e%f", "a%2C%20b%3Dc%26d%3Fe%25f"),
+        ROW("<>\"\r\n\0+\xe5", "%3C%3E%22%0D%0A%00%2B%E5"),
+        ROW("@[`{", "%40%5B%60%7B"),
+    };
+    ASSERT_ROWS(encode_sip_uri, rows);
+}
+END_TEST
+
+static encoder_fn *const encoders[] = {encode_json, encode_log,        encode_terminal,
+                                       encode_csv,  encode_sip_quoted, encode_sip_uri};
 enum { ENCODERS = sizeof(encoders) / sizeof(encoders[0]), TEXT_LENGTH = 40 };
 
 /* Bytes that matter to some encoder are much likelier than others. */
@@ -256,6 +269,7 @@ int main(void)
     tcase_add_test(tests, csv_quotes_separators);
     tcase_add_test(tests, csv_disarms_formulas_but_not_numbers);
     tcase_add_test(tests, sip_quoted_strings_stay_closed);
+    tcase_add_test(tests, sip_uris_hold_what_they_may);
     tcase_add_test(tests, no_encoder_ever_emits_a_control_byte);
     tcase_add_test(tests, a_json_parser_reads_all_of_it);
     tcase_add_test(tests, what_does_not_fit_leaves_nothing_behind);
