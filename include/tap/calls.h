@@ -73,7 +73,7 @@ struct tap_calls_hooks {
      * the call, on whatever leg. May be NULL. */
     void (*message)(void *context, struct tap_call *call, const struct tap_message *message,
                     bool initial);
-    /* The call is over, or forgotten. In the order in which they began. */
+    /* The call is over, or forgotten. */
     void (*done)(void *context, struct tap_call *call);
 };
 
@@ -83,6 +83,9 @@ struct tap_calls_settings {
     uint64_t linger_us;     /* after its end, for what is retransmitted */
     uint64_t unanswered_us; /* silence after which a call without final response is over */
     uint64_t max_call_us;   /* since it began */
+    /* Handed out when it is over, though one that began before is not: for those that listen for
+     * weeks. Else in the order in which they began. */
+    bool as_they_end;
     struct hash_key key;
 };
 
@@ -102,6 +105,9 @@ int tap_calls_create(const struct tap_calls_settings *settings, const struct tap
                      struct tap_calls **calls) MUST_CHECK;
 
 void tap_calls_message(struct tap_calls *calls, const struct tap_message *message);
+
+/* So late it is although nothing comes. Does a little, so it wants to be called often. */
+void tap_calls_advance(struct tap_calls *calls, uint64_t wall_us);
 
 /* Nothing more comes: every call is done. */
 void tap_calls_flush(struct tap_calls *calls);

@@ -5,8 +5,8 @@
  * Bounded in datagrams, fragments of one, bytes and time, whatever comes. A fragment that overlaps
  * another with anything but the same bytes at the same place gives the datagram up (RFC 5722, for
  * IPv4 alike), and what comes of it later is dropped with it: no reader may see two datagrams. The
- * same fragment twice, as from two interfaces, is taken once. When there is no room the datagram
- * that began first goes. The clock is the packets' own. One owner thread.
+ * same fragment twice, as from two interfaces, is taken once, also behind the last one. When there
+ * is no room the datagram that began first goes. The clock is the packets' own. One owner thread.
  */
 #ifndef RINGFENCE_TAP_FRAGMENTS_H
 #define RINGFENCE_TAP_FRAGMENTS_H
@@ -25,7 +25,8 @@ enum { TAP_FRAGMENTS_MAX = 64, TAP_DATAGRAM_MAX = 65535 };
 struct tap_fragments_limits {
     uint32_t datagrams;
     size_t bytes;
-    uint64_t timeout_us; /* from the first fragment that came */
+    uint64_t timeout_us;   /* from the first fragment that came */
+    uint64_t duplicate_us; /* behind the last one: what comes as late is a copy */
     struct hash_key key;
 };
 

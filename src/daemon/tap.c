@@ -148,6 +148,9 @@ static void upkeep(struct rt_timer *timer, uint64_t now_us)
 {
     struct daemon_tap *tap = LIST_ENTRY(timer, struct daemon_tap, upkeep);
     retry_ports(tap, now_us);
+    /* By the clock of whoever captures, which may be an agent's. */
+    if (tap->heard_wall_us != 0 && now_us > tap->heard_us)
+        tap_calls_advance(tap->calls, tap->heard_wall_us + (now_us - tap->heard_us));
     publish(tap);
     rt_timer_set(tap->wheel, timer, now_us, UPKEEP_US);
 }
@@ -199,7 +202,10 @@ static void run(void *argument)
 
 static void take_message(void *context, const struct tap_message *message)
 {
-    tap_calls_message(((struct daemon_tap *)context)->calls, message);
+    struct daemon_tap *tap = context;
+    tap->heard_wall_us = message->wall_us;
+    tap->heard_us = rt_loop_now(tap->loop);
+    tap_calls_message(tap->calls, message);
 }
 
 static int create_parts(struct daemon_tap *tap)
@@ -210,6 +216,7 @@ static int create_parts(struct daemon_tap *tap)
     tap_path_limits_default(&limits);
     tap_calls_settings_default(&calls);
     calls.extra_bytes = sizeof(struct tap_noted);
+    calls.as_they_end = true;
     calls.max_call_us = tap->snapshot->settings.proxy.limits.max_call_us;
     calls.key = tap->shared->table_keys[1];
     limits.key = tap->shared->table_keys[0];

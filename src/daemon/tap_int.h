@@ -63,7 +63,9 @@ struct daemon_tap {
     struct tap_path *path;
     struct tap_calls *calls;
     struct rt_timer upkeep;
-    uint64_t tried_us; /* when what is not there was last looked for */
+    uint64_t heard_wall_us; /* the latest message's clock, 0: none yet, */
+    uint64_t heard_us;      /* ... and the loop's then */
+    uint64_t tried_us;      /* when what is not there was last looked for */
     uint64_t event_sequence;
     struct tap_counts counted; /* what the counters have of the path's */
     uint64_t dropped_counted;

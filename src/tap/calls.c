@@ -10,6 +10,7 @@
 
 struct record {
     struct list_link order; /* by when they began */
+    struct list_link turn;  /* by when they were last looked at, for as_they_end */
     struct siphash_pair key;
     uint64_t invite_branch; /* hash of the branch of the latest INVITE on its first leg; 0: none */
     uint32_t invite_cseq;
@@ -27,6 +28,7 @@ struct tap_calls {
     struct pool *pool;
     struct hash_table *table;
     struct list_link order;
+    struct list_link turns;
 };
 
 const char *tap_outcome_key(enum tap_outcome outcome)
@@ -64,6 +66,7 @@ int tap_calls_create(const struct tap_calls_settings *settings, const struct tap
     created->settings = *settings;
     created->hooks = *hooks;
     list_init(&created->order);
+    list_init(&created->turns);
     int error =
         pool_create((size_t)EXTRA_AT + settings->extra_bytes, settings->limit, &created->pool);
     if (error == 0)
@@ -109,6 +112,7 @@ static void hand_out(struct tap_calls *calls, struct record *record)
         call->outcome = TAP_OUTCOME_CANCELLED;
     calls->hooks.done(calls->hooks.context, call);
     list_remove(&record->order);
+    list_remove(&record->turn);
     (void)hash_table_remove(calls->table, record->key.first, record);
     pool_put(calls->pool, record);
 }
@@ -133,11 +137,39 @@ static struct record *first_of(struct tap_calls *calls)
     return first != NULL ? LIST_ENTRY(first, struct record, order) : NULL;
 }
 
+/* One after another in turn. */
+static void look_at_some(struct tap_calls *calls, unsigned count, uint64_t now_us)
+{
+    struct list_link *first;
+    while (count-- > 0 && (first = list_first(&calls->turns)) != NULL) {
+        struct record *record = LIST_ENTRY(first, struct record, turn);
+        list_remove(first);
+        list_append(&calls->turns, first);
+        if (is_over(calls, record, now_us))
+            hand_out(calls, record);
+    }
+}
+
+/* A call has several messages, so more are looked at than begin. */
 static void hand_out_over(struct tap_calls *calls, uint64_t now_us)
 {
     struct record *record;
+    if (calls->settings.as_they_end) {
+        look_at_some(calls, 1, now_us);
+        return;
+    }
     while ((record = first_of(calls)) != NULL && is_over(calls, record, now_us))
         hand_out(calls, record);
+}
+
+void tap_calls_advance(struct tap_calls *calls, uint64_t wall_us)
+{
+    enum { AT_ONCE = 1024 };
+    uint32_t held = pool_used(calls->pool);
+    if (calls->settings.as_they_end)
+        look_at_some(calls, held < AT_ONCE ? held : AT_ONCE, wall_us);
+    else
+        hand_out_over(calls, wall_us);
 }
 
 void tap_calls_flush(struct tap_calls *calls)
@@ -214,6 +246,7 @@ static struct record *begin(struct tap_calls *calls, const struct siphash_pair *
         return NULL;
     }
     list_append(&calls->order, &record->order);
+    list_append(&calls->turns, &record->turn);
     calls->figures.calls++;
     return record;
 }

@@ -25,15 +25,21 @@ struct datagram_key {
     uint8_t reserved[2];
 };
 
+enum datagram_state {
+    DATAGRAM_OPEN,
+    DATAGRAM_GIVEN_UP, /* kept so that the rest of it is known */
+    DATAGRAM_JOINED,   /* ... and copies of its fragments */
+};
+
 struct datagram {
     struct datagram_key key;
     uint64_t hash;
-    uint64_t begun_us;
+    uint64_t begun_us; /* once it is joined: when that was */
     struct list_link age;
     uint32_t length; /* 0: the last fragment has not come */
     uint32_t come;   /* bytes */
     uint32_t count;
-    bool given_up;                          /* kept so that the rest of it is known */
+    uint8_t state;                          /* enum datagram_state */
     struct piece pieces[TAP_FRAGMENTS_MAX]; /* by offset */
 };
 
@@ -43,7 +49,8 @@ struct tap_fragments {
     struct pool *pool;
     struct slab *slab;
     struct hash_table *table;
-    struct list_link age; /* the oldest first */
+    struct list_link age;    /* the oldest first */
+    struct list_link joined; /* ... of those that are */
     uint64_t packets[TAP_FRAGMENTS_MAX];
     char whole[TAP_DATAGRAM_MAX];
 };
@@ -57,6 +64,7 @@ int tap_fragments_create(const struct tap_fragments_limits *limits, struct tap_c
     created->limits = *limits;
     created->counts = counts;
     list_init(&created->age);
+    list_init(&created->joined);
     int error = pool_create(sizeof(struct datagram), limits->datagrams, &created->pool);
     if (error == 0)
         error = slab_create(limits->bytes, &created->slab);
@@ -124,35 +132,51 @@ static void give_up(struct tap_fragments *fragments, struct datagram *datagram, 
 {
     tap_count(fragments->counts, why);
     release_pieces(fragments, datagram);
-    datagram->given_up = true;
+    datagram->state = DATAGRAM_GIVEN_UP;
+}
+
+static struct datagram *oldest_of(struct list_link *list)
+{
+    struct list_link *first = list_first(list);
+    return first != NULL ? LIST_ENTRY(first, struct datagram, age) : NULL;
+}
+
+/* Forgets it, and counts why when something was still waited for. */
+static void drop(struct tap_fragments *fragments, struct datagram *datagram, enum tap_count why)
+{
+    if (datagram->state == DATAGRAM_OPEN)
+        tap_count(fragments->counts, why);
+    forget(fragments, datagram);
 }
 
 static bool evict(struct tap_fragments *fragments, const struct datagram *spared)
 {
-    struct list_link *first = list_first(&fragments->age);
-    struct datagram *oldest = first != NULL ? LIST_ENTRY(first, struct datagram, age) : NULL;
+    struct datagram *oldest = oldest_of(&fragments->joined);
+    if (oldest == NULL)
+        oldest = oldest_of(&fragments->age);
     if (oldest == NULL || oldest == spared)
         return false;
-    if (!oldest->given_up)
-        tap_count(fragments->counts, TAP_FRAGMENTS_EVICTED);
-    forget(fragments, oldest);
+    drop(fragments, oldest, TAP_FRAGMENTS_EVICTED);
     return true;
+}
+
+static bool is_due(const struct tap_fragments *fragments, const struct datagram *datagram,
+                   uint64_t wall_us)
+{
+    uint64_t limit = datagram->state == DATAGRAM_JOINED ? fragments->limits.duplicate_us
+                                                        : fragments->limits.timeout_us;
+    return wall_us >= datagram->begun_us && wall_us - datagram->begun_us >= limit;
 }
 
 /* A few at a time: more than one ends for each that begins, so the list stays short. */
 static void expire(struct tap_fragments *fragments, uint64_t wall_us)
 {
     enum { AT_ONCE = 2 };
-    for (unsigned i = 0; i < AT_ONCE; i++) {
-        struct list_link *first = list_first(&fragments->age);
-        if (first == NULL)
-            return;
-        struct datagram *oldest = LIST_ENTRY(first, struct datagram, age);
-        if (wall_us < oldest->begun_us || wall_us - oldest->begun_us < fragments->limits.timeout_us)
-            return;
-        if (!oldest->given_up)
-            tap_count(fragments->counts, TAP_FRAGMENTS_EXPIRED);
-        forget(fragments, oldest);
+    struct list_link *lists[] = {&fragments->age, &fragments->joined};
+    for (unsigned i = 0; i < 2 * AT_ONCE; i++) {
+        struct datagram *oldest = oldest_of(lists[i % 2]);
+        if (oldest != NULL && is_due(fragments, oldest, wall_us))
+            drop(fragments, oldest, TAP_FRAGMENTS_EXPIRED);
     }
 }
 
@@ -182,11 +206,8 @@ static struct datagram *find_or_begin(struct tap_fragments *fragments, const str
     uint64_t hash = hash_siphash13(&fragments->limits.key, &key, sizeof(key));
     struct datagram *found = hash_table_find(fragments->table, hash, same_key, &key);
     /* The identification came round again. */
-    if (found != NULL && wall_us > found->begun_us &&
-        wall_us - found->begun_us >= fragments->limits.timeout_us) {
-        if (!found->given_up)
-            tap_count(fragments->counts, TAP_FRAGMENTS_EXPIRED);
-        forget(fragments, found);
+    if (found != NULL && is_due(fragments, found, wall_us)) {
+        drop(fragments, found, TAP_FRAGMENTS_EXPIRED);
         found = NULL;
     }
     return found != NULL ? found : begin(fragments, &key, hash, wall_us);
@@ -245,7 +266,7 @@ static bool is_complete(const struct datagram *datagram)
     return datagram->length != 0 && datagram->come == datagram->length;
 }
 
-static void join(struct tap_fragments *fragments, struct datagram *datagram,
+static void join(struct tap_fragments *fragments, struct datagram *datagram, uint64_t wall_us,
                  struct tap_joined *joined)
 {
     for (uint32_t i = 0; i < datagram->count; i++) {
@@ -259,7 +280,11 @@ static void join(struct tap_fragments *fragments, struct datagram *datagram,
         .packet_count = datagram->count,
     };
     tap_count(fragments->counts, TAP_FRAGMENTS_JOINED);
-    forget(fragments, datagram);
+    release_pieces(fragments, datagram);
+    datagram->state = DATAGRAM_JOINED;
+    datagram->begun_us = wall_us;
+    list_remove(&datagram->age);
+    list_append(&fragments->joined, &datagram->age);
 }
 
 /* False: it was not taken, and the datagram may be given up. */
@@ -316,9 +341,11 @@ bool tap_fragments_add(struct tap_fragments *fragments, const struct tap_walk *w
         return false;
     }
     struct datagram *datagram = find_or_begin(fragments, walk, wall_us);
-    if (datagram == NULL || datagram->given_up || !take(fragments, datagram, walk, packet) ||
-        !is_complete(datagram))
+    if (datagram != NULL && datagram->state == DATAGRAM_JOINED)
+        tap_count(fragments->counts, TAP_FRAGMENTS_REPEATED);
+    if (datagram == NULL || datagram->state != DATAGRAM_OPEN ||
+        !take(fragments, datagram, walk, packet) || !is_complete(datagram))
         return false;
-    join(fragments, datagram, joined);
+    join(fragments, datagram, wall_us, joined);
     return true;
 }

@@ -153,6 +153,7 @@ static int create_parts(const struct tap_path_limits *limits, struct tap_path *p
         .datagrams = limits->datagrams,
         .bytes = limits->fragment_bytes,
         .timeout_us = limits->fragment_timeout_us,
+        .duplicate_us = limits->duplicate_us,
         .key = limits->key,
     };
     const struct tap_streams_limits streams = {

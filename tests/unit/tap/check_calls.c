@@ -281,6 +281,40 @@ START_TEST(handed_out_in_order_of_beginning)
 }
 END_TEST
 
+/* Nothing waits behind a call that goes on for hours. */
+START_TEST(handed_out_as_they_end)
+{
+    settings.as_they_end = true;
+    create();
+    HEAR(0, "INVITE", .call_id = "1");
+    HEAR(1, "200", TAGGED, .call_id = "1");
+    HEAR(2, "INVITE", .call_id = "2", .from = "carol@c>;tag=c");
+    HEAR(3, "486", TAGGED, .call_id = "2", .from = "carol@c>;tag=c");
+    for (unsigned i = 0; i < 4; i++)
+        HEAR(30, "OPTIONS", "OPTIONS", .call_id = "x");
+    ck_assert_str_eq(story, "");
+    for (unsigned i = 0; i < 2; i++)
+        HEAR(40, "OPTIONS", "OPTIONS", .call_id = "x");
+    ck_assert_str_eq(story, "carol>bob busy 486 ring=-1 talk=-1\n");
+    ck_assert_uint_eq(tap_calls_count(calls), 1);
+}
+END_TEST
+
+START_TEST(time_passes_without_messages)
+{
+    settings.as_they_end = _i == 1;
+    create();
+    HEAR(0, "INVITE", .call_id = "1");
+    HEAR(1, "486", TAGGED, .call_id = "1");
+    tap_calls_advance(calls, NOON + 32 * SECOND);
+    ck_assert_str_eq(story, "");
+    tap_calls_advance(calls, NOON + 33 * SECOND);
+    ck_assert_str_eq(story, "alice>bob busy 486 ring=-1 talk=-1\n");
+    tap_calls_advance(calls, NOON + 34 * SECOND);
+    ck_assert_uint_eq(tap_calls_count(calls), 0);
+}
+END_TEST
+
 START_TEST(longest_call)
 {
     HEAR(0, "INVITE");
@@ -324,6 +358,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, two_calls_of_one_call_id);
     tcase_add_test(tests, other_legs_are_not_counted);
     tcase_add_test(tests, handed_out_in_order_of_beginning);
+    tcase_add_test(tests, handed_out_as_they_end);
+    tcase_add_loop_test(tests, time_passes_without_messages, 0, 2);
     tcase_add_test(tests, longest_call);
     tcase_add_test(tests, no_room);
 }

@@ -83,7 +83,31 @@ START_TEST(each_twice)
     for (unsigned i = 0; i < 2; i++)
         put(versions[_i], 64, all());
     ck_assert_uint_eq(heard->count, 1);
-    ck_assert_uint_eq(heard_of(heard, TAP_FRAGMENTS_REPEATED), 1);
+    ck_assert_uint_eq(heard_of(heard, TAP_FRAGMENTS_REPEATED), 2);
+}
+END_TEST
+
+/* The copy of the last one is no beginning of another datagram. */
+START_TEST(copies_behind_the_last)
+{
+    struct slice bytes = frame_slice(&whole);
+    for (unsigned i = 0; i < 2; i++) {
+        put(versions[_i], 0, 64);
+        put(versions[_i], 64, all());
+    }
+    ck_assert_uint_eq(heard->count, 1);
+    ck_assert_uint_eq(heard_of(heard, TAP_FRAGMENTS_JOINED), 1);
+    ck_assert_uint_eq(heard_of(heard, TAP_FRAGMENTS_REPEATED), 2);
+    for (unsigned i = 1; i < 4; i++) {
+        /* The identification has come round. */
+        uint64_t later = NOON + i * SECOND / 10;
+        put_bytes(versions[_i], (struct ip){1, 2, UDP, 7, 0, true}, slice_first(bytes, 64), later);
+        put_bytes(versions[_i], (struct ip){1, 2, UDP, 7, 64, false}, slice_from(bytes, 64), later);
+    }
+    ck_assert_uint_eq(heard_of(heard, TAP_FRAGMENTS_JOINED), 4);
+    put_bytes(versions[_i], (struct ip){1, 2, UDP, 8, 0, true}, slice_first(bytes, 64),
+              NOON + 60 * SECOND);
+    ck_assert_uint_eq(heard_of(heard, TAP_FRAGMENTS_EXPIRED), 0);
 }
 END_TEST
 
@@ -221,6 +245,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, in_order, 0, 2);
     tcase_add_loop_test(tests, backwards, 0, 2);
     tcase_add_loop_test(tests, each_twice, 0, 2);
+    tcase_add_loop_test(tests, copies_behind_the_last, 0, 2);
     tcase_add_loop_test(tests, overlap_gives_up, 0, 2);
     tcase_add_loop_test(tests, same_place_other_bytes, 0, 2);
     tcase_add_loop_test(tests, two_ends, 0, 2);
