@@ -263,14 +263,15 @@ static bool is_refused_for_overload(struct proxy *proxy, const struct proxy_requ
 static void receive_new(struct proxy *proxy, const struct proxy_request *request)
 {
     const struct smsg *message = request->message;
-    if (proxy_is_for_us(proxy, request)) {
+    bool asked = proxy_redirect_concerns(request);
+    if (!asked && proxy_is_for_us(proxy, request)) {
         proxy_reply(proxy, request, proxy->draining ? 503 : 200, SLICE(""),
                     proxy->draining ? SLICE("") : SLICE(options_extra));
         return;
     }
     if (is_refused_for_overload(proxy, request))
         return;
-    if (proxy_redirect_concerns(request)) {
+    if (asked) {
         proxy_redirect_receive(proxy, request);
         return;
     }

@@ -30,6 +30,7 @@ static const char usage[] =
     "  --sockets N    of the caller (1)            --seed N\n"
     "  --caller A:P   (127.0.0.1:7000)             --callee A:P   (127.0.0.2:5080)\n"
     "  --proxy A:P    (127.0.0.1:5060)             --direct       caller to callee, no proxy\n"
+    "  --asked STATUS what ends a question well    (0: calls)\n"
     "  --busy         never sleep                  --processor N  stay on this one\n"
     "  --keep         with --calls: let them ring (--ring 1) or talk until standard input ends\n"
     "Prints a line of JSON when what counts begins (\"measuring\"), when no more calls begin\n"
@@ -56,7 +57,7 @@ static const struct option_row rows[] = {
     {"caller", ADDRESS, &settings.caller}, {"callee", ADDRESS, &settings.callee},
     {"proxy", ADDRESS, &settings.proxy},   {"direct", FLAG, &settings.direct},
     {"busy", FLAG, &settings.busy},        {"processor", SIGNED, &settings.processor},
-    {"keep", FLAG, &settings.keep},
+    {"keep", FLAG, &settings.keep},        {"asked", SMALL, &settings.asked},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 

@@ -8,7 +8,7 @@
  * stand in one process: a delay is the difference of two readings of one clock.
  *
  * Callers are +1202 and seven digits. Every hundredth number is listed, and a 603 to it is a
- * success; any other failure is one.
+ * success; any other failure is one. Of a proxy that is only asked the answer is the success.
  */
 #ifndef RINGFENCE_BENCH_GENERATOR_H
 #define RINGFENCE_BENCH_GENERATOR_H
@@ -33,6 +33,7 @@ struct generator_settings {
     uint64_t callers; /* different numbers */
     uint64_t seed;
     unsigned listed; /* percent of the calls whose caller is listed */
+    unsigned asked;  /* calls are questions, which end well by this status; 0: they are calls */
     unsigned sockets;
     bool keep;        /* keep the calls as they are until standard input ends */
     bool direct;      /* no proxy in between */

@@ -226,7 +226,8 @@ static void refused(struct generator_calls *calls, const struct generator_view *
                                      to_length, link_room(link)));
     if (call == NULL || call->caller > CALLER_PROCEEDING)
         return;
-    if (view->status == 603 && messages_parties(calls->messages, view->id).listed) {
+    bool asked = view->status == (int)calls->settings.asked;
+    if (asked || (view->status == 603 && messages_parties(calls->messages, view->id).listed)) {
         if (call->counted)
             results_delay(calls->results->to_refusal, now - call->invited_at);
         succeed(calls, call, &calls->results->blocked);

@@ -13,7 +13,7 @@ class Load:
     def __init__(self, subject, rate, warm, seconds, *, busy=True, listed=1, direct=None,
                  processor=subjects.GENERATOR, **options):
         words = {"rate": f"{rate:g}", "warm": warm, "seconds": seconds,
-                 "listed": listed if subject.screens else 0, **options}
+                 "listed": listed if subject.screens else 0, **subject.load, **options}
         if subject.mark:
             words["mark"] = subject.mark
         flags = ["--busy"] if busy else []

@@ -68,6 +68,7 @@ class Subject:
     mark = None  # header that a call which was screened shows the callee
     screens = True
     lingers = 0  # seconds that a finished transaction is remembered
+    load = {}  # further options of the generator
 
     def __init__(self, processors=(PROXY,), numbers_held=numbers.COUNT, **options):
         self.processors = processors

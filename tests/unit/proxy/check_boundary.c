@@ -2,6 +2,9 @@
 /* What crosses the trust boundary of a trunk: a table of headers in, headers out. */
 #include "unit/proxy/proxy_bench.h"
 
+#include <ctype.h>
+
+#include "base/random.h"
 #include "config/schema.h"
 #include "proxy/boundary.h"
 
@@ -321,6 +324,97 @@ START_TEST(a_flood_of_assertions_is_refused)
 }
 END_TEST
 
+/* An independent reader: whatever stands outside quotes, unescaped, without blanks, in small
+ * letters, has no parameter of that name. */
+static bool shows_verstat(const char *line)
+{
+    char plain[4096];
+    size_t length = 0;
+    bool quoted = false;
+    for (const char *at = line; *at != '\0'; at++) {
+        unsigned hexadecimal;
+        if (quoted && *at == '\\' && at[1] != '\0') {
+            at++;
+        } else if (*at == '"') {
+            quoted = !quoted;
+        } else if (!quoted && *at == '%' && sscanf(at + 1, "%2x", &hexadecimal) == 1) {
+            plain[length++] = (char)tolower((int)hexadecimal);
+            at += 2;
+        } else if (!quoted && strchr(" \t\r\n", *at) == NULL) {
+            plain[length++] = (char)tolower((unsigned char)*at);
+        }
+    }
+    plain[length] = '\0';
+    for (const char *at = plain; (at = strstr(at, ";verstat")) != NULL; at++)
+        if (!isalnum((unsigned char)at[8]))
+            return true;
+    return false;
+}
+
+static void append_any(struct buffer *out, struct random_state *random, const char *const *pieces,
+                       size_t count)
+{
+    for (uint64_t left = random_below(random, 4); left > 0; left--)
+        buffer_append_text(out, pieces[random_below(random, count)]);
+}
+
+/* An address out of pieces that are sound wherever they stand. */
+static void append_address(struct buffer *out, struct random_state *random)
+{
+    static const char *const inner[] = {";verstat=x", ";VERSTAT", ";%76erstat=No",  ";vers%54at=a",
+                                        ";isub=1",    ";verst=a", ";versta%74%73=1"};
+    static const char *const outer[] = {";verstat=x",
+                                        " ; verstat = x",
+                                        ";\r\n\tVerstat",
+                                        ";a=\"b;verstat=\\\"c\"",
+                                        ";verstat=\"x;verstat=y\"",
+                                        ";b"};
+    static const char *const displays[] = {"", "A ", "\"x;verstat=<y>, z\" ", "\"\\\"\""};
+#define PIECES(array) array, sizeof(array) / sizeof((array)[0])
+    buffer_append_text(out, displays[random_below(random, 4)]);
+    bool is_tel = random_below(random, 3) == 0;
+    buffer_append_text(out, is_tel ? "<tel:+8613800138000" : "<sip:1");
+    append_any(out, random, PIECES(inner));
+    if (!is_tel) {
+        buffer_append_text(out, "@a.example");
+        append_any(out, random, PIECES(inner));
+    }
+    buffer_append_char(out, '>');
+    append_any(out, random, PIECES(outer));
+#undef PIECES
+}
+
+START_TEST(no_verstat_gets_through_however_it_is_written)
+{
+    struct random_state random;
+    char from[1024], more[4096];
+    unsigned shown = 0;
+    random_seed(&random, 45);
+    for (int i = 0; i < 3000; i++) {
+        struct buffer out = buffer_over(from, sizeof(from) - 1);
+        append_address(&out, &random);
+        from[out.length] = '\0';
+        out = buffer_over(more, sizeof(more) - 1);
+        buffer_append_text(&out, PAI);
+        for (uint64_t left = random_below(&random, 3); left > 0; left--) {
+            append_address(&out, &random);
+            buffer_append_text(&out, random_below(&random, 2) ? ", " : "\r\n" PAI);
+        }
+        append_address(&out, &random);
+        buffer_append_text(&out, "\r\n");
+        more[out.length] = '\0';
+        const char *text = crossed(T, "1", U, from, more);
+        ck_assert_msg(!shows_verstat(lines_of(text, "From")), "%s\nfrom\n%s", text, from);
+        ck_assert_msg(!shows_verstat(lines_of(text, PAI)), "%s\nfrom\n%s", text, more);
+        struct smsg read;
+        ck_assert_int_eq(smsg_scan(&read, slice_of_text(text)), 0);
+        shown += shows_verstat(from) + shows_verstat(more);
+        bench_pass(&b, 60 * BENCH_SECOND);
+    }
+    ck_assert_uint_gt(shown, 3000); /* or nothing was tried */
+}
+END_TEST
+
 /* The table of docs/trust.md says what by_trust means. */
 START_TEST(the_documentation_has_the_table)
 {
@@ -380,6 +474,7 @@ int main(void)
     tcase_add_test(tests, stray_responses_cross_as_to_strangers);
     tcase_add_test(tests, what_is_taken_off_has_been_screened);
     tcase_add_test(tests, a_flood_of_assertions_is_refused);
+    tcase_add_test(tests, no_verstat_gets_through_however_it_is_written);
     tcase_add_test(tests, the_documentation_has_the_table);
     tcase_add_test(tests, rows_are_sound);
     suite_add_tcase(suite, tests);
