@@ -195,7 +195,10 @@ $(BUILD)/tidy/%: src/%.c $(BUILD)/obj/%.o .clang-tidy
 	@touch $@
 
 # ---- reference of settings, features, rules and metrics, from their rows -----------------------
-$(BUILD)/describe: docs/describe.c $(BUILD)/obj/daemon/settings.o $(BUILD)/obj/daemon/sources.o $$(ALL_ARCHIVES)
+# The rows of the whole configuration.
+SETTINGS_OBJECTS = $(addprefix $(BUILD)/obj/daemon/,settings.o sources.o events_settings.o)
+
+$(BUILD)/describe: docs/describe.c $(SETTINGS_OBJECTS) $$(ALL_ARCHIVES)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LDLIBS)
 
@@ -203,7 +206,7 @@ $(BUILD)/describe-rules: docs/describe_rules.c $$(call archives_upto,screening)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(LDLIBS)
 
-$(BUILD)/describe-schema: docs/describe_schema.c $(BUILD)/obj/daemon/settings.o $(BUILD)/obj/daemon/sources.o $$(ALL_ARCHIVES)
+$(BUILD)/describe-schema: docs/describe_schema.c $(SETTINGS_OBJECTS) $$(ALL_ARCHIVES)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LDLIBS)
 
@@ -211,7 +214,11 @@ $(BUILD)/describe-metrics: docs/describe_metrics.c $$(call archives_upto,stats)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(LDLIBS)
 
-$(BUILD)/docs: $(BUILD)/describe $(BUILD)/describe-rules $(BUILD)/describe-metrics $(BUILD)/describe-schema docs/configuration.head docs/features.head docs/metrics.head docs/man/ringfence.yaml.5.head docs/man/ringfence.yaml.5.tail
+$(BUILD)/describe-stats: docs/describe_stats.c $$(call archives_upto,stats)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c %.a,$^) $(LDFLAGS) $(LDLIBS)
+
+$(BUILD)/docs: $(BUILD)/describe $(BUILD)/describe-rules $(BUILD)/describe-metrics $(BUILD)/describe-schema $(BUILD)/describe-stats docs/configuration.head docs/features.head docs/metrics.head docs/man/ringfence.yaml.5.head docs/man/ringfence.yaml.5.tail
 	@mkdir -p $@
 	$(Q){ cat docs/configuration.head; $< markdown; } >$@/configuration.md
 	$(Q){ cat docs/features.head; $(BUILD)/describe-rules; } >$@/features.md
@@ -220,9 +227,10 @@ $(BUILD)/docs: $(BUILD)/describe $(BUILD)/describe-rules $(BUILD)/describe-metri
 	$(Q)$(BUILD)/describe-schema configuration >$@/ringfence.schema.json
 	$(Q)$(BUILD)/describe-schema rules >$@/rules.schema.json
 	$(Q)$(BUILD)/describe-schema tests >$@/tests.schema.json
+	$(Q)$(BUILD)/describe-stats >$@/stats.schema.json
 	@touch $@
 
-SCHEMAS := ringfence.schema.json rules.schema.json tests.schema.json
+SCHEMAS := ringfence.schema.json rules.schema.json tests.schema.json stats.schema.json
 
 .PHONY: docs lint-docs
 docs: $(BUILD)/docs ## write the references: docs/configuration.md, features.md, metrics.md, man page, conf/*.schema.json

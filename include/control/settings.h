@@ -31,8 +31,9 @@ struct ctl_stats_settings {
     struct ctl_socket_settings socket;
     uint64_t interval_us; /* between two `counts` lines, unless a reader asks otherwise */
     uint32_t clients;
-    uint64_t queue_bytes; /* per reader; beyond it lines are dropped and a gap is told */
-    uint64_t stalled_us;  /* a reader that took nothing for so long is closed */
+    uint64_t queue_bytes;   /* per reader; beyond it lines are dropped and a gap is told */
+    uint64_t history_bytes; /* of events that readers may ask for again */
+    uint64_t stalled_us;    /* a reader that took nothing for so long is closed */
 };
 
 struct ctl_metrics_settings {

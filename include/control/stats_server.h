@@ -4,8 +4,8 @@
  *
  * Whoever connects gets `hello` and then `counts` every interval. It may send one line of JSON to
  * ask for events, another interval, or no counts. A slow reader loses lines and is told how many by
- * a `gap` line; it never slows the daemon or another reader. Runs on the loop of a service thread
- * and is the consumer of the workers' event queues.
+ * a `gap` line; it never slows the daemon or another reader. One that missed events may ask for
+ * those that the history still holds (`resume`). Runs on the loop of a service thread.
  */
 #ifndef RINGFENCE_CONTROL_STATS_SERVER_H
 #define RINGFENCE_CONTROL_STATS_SERVER_H
@@ -16,26 +16,25 @@
 #include "base/error.h"
 #include "control/settings.h"
 #include "runtime/loop.h"
-#include "stats/event.h"
+#include "stats/history.h"
 #include "stats/stream.h"
 
 struct ctl_stats_server;
 
 /*
  * Opens the socket (failures are logged with their remedy). Of the settings nothing is kept but
- * copies; the queues (one per worker, none allowed) and what `source` points to outlive the server.
+ * copies; the history and what `source` points to outlive the server.
  */
 int ctl_stats_server_create(struct rt_loop *loop, const struct ctl_stats_settings *settings,
-                            const struct stats_source *source,
-                            struct stats_event_queue *const *queues, size_t queue_count,
+                            const struct stats_source *source, struct stats_history *history,
                             struct ctl_stats_server **server) MUST_CHECK;
 
 /* Lets the loop call ctl_stats_server_tick() when it is due. */
 int ctl_stats_server_start(struct ctl_stats_server *server) MUST_CHECK;
 
 /*
- * Takes what the workers have queued, hands it to readers that asked, and sends the counts that are
- * due. Returns the microseconds until it should be called again. For tests, instead of starting.
+ * Hands the events that are new to readers that asked, and sends the counts that are due. Returns
+ * the microseconds until it should be called again. For tests, instead of starting.
  */
 uint64_t ctl_stats_server_tick(struct ctl_stats_server *server, uint64_t now_us, uint64_t wall_us);
 

@@ -44,7 +44,7 @@ const struct proxy_trunk *daemon_observer_trunk(const struct daemon_observer *ob
 int daemon_observe(struct daemon_observer *observer, const struct tap_message *message,
                    struct daemon_observed *observed) MUST_CHECK;
 
-const struct screen_engine *daemon_observer_engine(const struct daemon_observer *observer);
+struct screen_engine *daemon_observer_engine(const struct daemon_observer *observer);
 
 /* NULL is allowed. */
 void daemon_observer_destroy(struct daemon_observer *observer);

@@ -59,6 +59,14 @@ struct daemon_log_settings {
     struct slice file;
 };
 
+struct daemon_event_settings {
+    uint32_t rate; /* single events of one rule in a second; 0: no limit */
+    bool pseudonymise;
+    struct slice pseudonym_key;
+};
+
+extern const struct conf_section daemon_event_section;
+
 /* X(identifier, word, help) */
 #define DAEMON_MODE_TABLE(X)                                         \
     X(INLINE, "inline", "calls pass through, verdicts are enforced") \
@@ -78,6 +86,7 @@ struct daemon_settings {
     struct daemon_reputation_settings reputation;
     struct ctl_stats_settings stats;
     struct ctl_metrics_settings metrics;
+    struct daemon_event_settings events;
     struct ctl_control_settings control;
     struct daemon_log_settings log;
     struct tp_dns_settings dns;

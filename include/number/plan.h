@@ -77,6 +77,13 @@ bool num_plan_find(struct slice digits, struct num_range *range) MUST_CHECK;
 const struct num_country *num_country_by_iso(struct slice iso);
 const struct num_country *num_country_by_code(uint16_t calling_code);
 
+/* All of them, in the table's order; index < count. */
+size_t num_country_total(void);
+const struct num_country *num_country_at(size_t index);
+
+/* Each text that a region of struct num_range may point to; a region may be told more than once. */
+void num_plan_each_region(void (*visit)(const char *region, void *argument), void *argument);
+
 /* Digits of the calling code at the start of `digits`; 0 when none is assigned there. */
 size_t num_calling_code_digits(struct slice digits);
 

@@ -17,6 +17,7 @@
 #include "screening/engine.h"
 #include "screening/limiter.h"
 #include "screening/recent.h"
+#include "screening/tally.h"
 #include "stats/event.h"
 #include "transaction/transaction.h"
 
@@ -34,6 +35,7 @@ struct proxy_labels {
     uint32_t malformed[SMSG_BAD_COUNT];
     uint32_t boundary[PROXY_BOUNDARY_COUNT];
     uint32_t refused[700]; /* by status */
+    struct screen_tally tally;
 };
 
 void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *registry);

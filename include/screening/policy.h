@@ -97,6 +97,17 @@ const struct screen_rule_labels *screen_policy_rule_labels(const struct screen_p
 /* Label of a rule's scam type; 0 when it has none. */
 uint32_t screen_policy_type_label(const struct screen_policy *policy, uint32_t rule);
 
+enum { SCREEN_RULE_FEATURES = 6 };
+
+/* The first features that a rule's condition or card names, in the catalogue's order. */
+struct screen_rule_features {
+    uint16_t features[SCREEN_RULE_FEATURES];
+    uint8_t count;
+};
+
+const struct screen_rule_features *screen_policy_rule_features(const struct screen_policy *policy,
+                                                               uint32_t rule);
+
 /* NULL: no limit. */
 struct screen_budget *screen_policy_budget(const struct screen_policy *policy, uint32_t rule);
 /* For rule_inputs: a flag for each rule. NULL: no rule has a budget. */

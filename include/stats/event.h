@@ -13,7 +13,8 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-#define STATS_EVENT_RULES 8
+#define STATS_EVENT_RULES    8
+#define STATS_EVENT_FEATURES 6
 
 /* Inputs that a verdict had to do without by fault. X(name, word in events) */
 #define STATS_MISSING_TABLE(X)                \
@@ -27,12 +28,50 @@ enum stats_missing {
         STATS_MISSING_COUNT
 };
 
-enum stats_event_kind { STATS_EVENT_VERDICT, STATS_EVENT_ALERT };
+/* X(identifier, word) */
+#define STATS_EVENT_KIND_TABLE(X)     \
+    X(STATS_EVENT_VERDICT, "verdict") \
+    X(STATS_EVENT_ALERT, "alert")     \
+    X(STATS_EVENT_AGGREGATE, "aggregate")
+
+enum stats_event_kind {
+#define STATS_EVENT_KIND_ROW(identifier, word) identifier,
+    STATS_EVENT_KIND_TABLE(STATS_EVENT_KIND_ROW)
+#undef STATS_EVENT_KIND_ROW
+        STATS_EVENT_KIND_COUNT
+};
+
+const char *stats_event_kind_name(enum stats_event_kind kind);
 
 struct stats_event_rule {
     uint32_t label; /* of STATS_FAMILY_RULES */
     int16_t points;
     bool shadow;
+};
+
+enum stats_value_form {
+    STATS_VALUE_UNKNOWN,
+    STATS_VALUE_FALSE,
+    STATS_VALUE_TRUE,
+    STATS_VALUE_INTEGER,
+    STATS_VALUE_TEXT
+};
+
+/* A feature that a fired rule names, as it was. */
+struct stats_event_feature {
+    const char *name; /* static */
+    int64_t integer;
+    uint8_t form;  /* enum stats_value_form */
+    bool personal; /* a number or a name of a person */
+    char text[38];
+};
+
+struct stats_event_party {
+    char raw[48];    /* as the message had it */
+    char number[24]; /* E.164; "" when it does not normalise */
+    char region[16]; /* "" when the plan does not tell */
+    char country[4];
+    const char *kind; /* of number; static, NULL: not known */
 };
 
 /* Texts are cut to their arrays and terminated; they are raw bytes of peers until encoded. */
@@ -59,13 +98,11 @@ struct stats_event {
     struct stats_event_rule rules[STATS_EVENT_RULES];
     char rules_version[16];
     char call_id[96];
-    char caller_raw[48];
-    char caller[24];
-    char callee_raw[48];
-    char callee[24];
+    struct stats_event_party caller;
+    struct stats_event_party callee;
     char diverting[24];
-    char caller_country[4];
-    char callee_country[4];
+    uint8_t feature_count;
+    struct stats_event_feature features[STATS_EVENT_FEATURES];
     char alert[160]; /* STATS_EVENT_ALERT: the text */
 };
 

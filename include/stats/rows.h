@@ -6,60 +6,63 @@
 #define RINGFENCE_STATS_ROWS_H
 
 /* X(identifier, name, help) */
-#define STATS_COUNTER_TABLE(X)                                                                    \
-    X(DATAGRAMS_RECEIVED, "datagrams_received", "datagrams received on SIP sockets")              \
-    X(DATAGRAMS_SENT, "datagrams_sent", "datagrams handed to the kernel")                         \
-    X(DATAGRAMS_HANDED_OVER, "datagrams_handed_over", "datagrams passed to the owning worker")    \
-    X(DATAGRAMS_FRAGMENTED, "datagrams_fragmented", "datagrams sent that exceed 1472 bytes")      \
-    X(RING_FULL, "ring_full", "datagrams lost because the ring to the owner was full")            \
-    X(SEND_FAILED, "send_failed", "datagrams that the kernel refused to send")                    \
-    X(UNKNOWN_SOURCE, "unknown_source", "datagrams from addresses of no trunk, met with silence") \
-    X(REQUESTS, "requests", "well-formed requests from trunks")                                   \
-    X(RESPONSES, "responses", "well-formed responses from trunks")                                \
-    X(RETRANSMISSIONS_IN, "retransmissions_in", "repeated requests and responses absorbed")       \
-    X(RETRANSMISSIONS_OUT, "retransmissions_out", "requests and responses sent again by a timer") \
-    X(CALLS, "calls", "initial INVITEs that were judged")                                         \
-    X(CALLS_WITHOUT_RECORD, "calls_without_record",                                               \
-      "calls that went on without a record because the table was full")                           \
-    X(CALLS_ANSWERED, "calls_answered", "calls answered by a 2xx")                                \
-    X(CALLS_ENDED, "calls_ended", "call records that ended")                                      \
-    X(CALLS_ENDED_BYE, "calls_ended_bye", "calls ended by BYE")                                   \
-    X(CALLS_ENDED_FAILED, "calls_ended_failed", "calls that ended without an answer")             \
-    X(CALLS_ENDED_GONE, "calls_ended_gone", "calls ended by 481 or 408 within the dialog")        \
-    X(CALLS_ENDED_EXPIRED, "calls_ended_expired", "calls ended by Session-Expires")               \
-    X(CALLS_ENDED_MAXIMUM, "calls_ended_maximum", "calls ended by max_call")                      \
-    X(VERDICTS_DEGRADED, "verdicts_degraded", "verdicts given with an input missing by fault")    \
-    X(VERDICTS_PARKED, "verdicts_parked", "verdicts that had to wait for an input")               \
-    X(VERDICTS_DEADLINE, "verdicts_deadline", "verdicts given at the deadline")                   \
-    X(PARKED_REFUSED, "parked_refused", "verdicts not parked because of the limit")               \
-    X(EMERGENCY_CALLS, "emergency_calls", "calls to emergency numbers")                           \
-    X(CALLS_REFUSED_OVERLOAD, "calls_refused_overload", "new calls refused under overload")       \
-    X(TAG_HEADERS_REMOVED, "tag_headers_removed", "our own tag headers removed from untrusted")   \
-    X(STATELESS_RESPONSES, "stateless_responses", "responses of earlier lives passed on")         \
-    X(STATELESS_CANCELS, "stateless_cancels", "CANCELs of earlier lives passed on")               \
-    X(STRAY_RESPONSES, "stray_responses", "responses that match nothing and do not verify")       \
-    X(STRAY_ACKS, "stray_acks", "ACKs dropped because their route does not verify")               \
-    X(FORGED_ROUTES, "forged_routes", "requests whose Record-Route mark does not verify")         \
-    X(LOOPS, "loops", "requests refused by Max-Forwards or loop detection")                       \
-    X(NO_ROUTE, "no_route", "requests for which no route exists")                                 \
-    X(UNRESOLVED, "unresolved", "requests refused because no target of their trunk resolves")     \
-    X(DNS_QUERIES, "dns_queries", "questions asked to DNS servers")                               \
-    X(DNS_FAILED, "dns_failed", "questions that no DNS server answered properly")                 \
-    X(DNS_CHANGES, "dns_changes", "times that a name of a trunk came to mean other targets")      \
-    X(DNS_STALE, "dns_stale", "times that targets were kept beyond their TTL as DNS failed")      \
-    X(FOREIGN_NEXT_HOP, "foreign_next_hop", "requests refused for a next hop outside the trunk")  \
-    X(TIMER_C, "timer_c", "INVITEs ended by Timer C")                                             \
-    X(TRANSACTIONS_REFUSED, "transactions_refused", "requests refused because a table is full")   \
-    X(REGEX_LIMIT, "regex_limit", "regular expressions stopped at their match limit")             \
-    X(REGEX_SKIPPED, "regex_skipped", "regular expressions left unknown under overload")          \
-    X(RULES_DEMOTED, "rules_demoted", "times that a rule beyond its budget dropped to shadow")    \
-    X(EVENTS_LOST, "events_lost", "event records lost because the ring was full")                 \
-    X(TAP_PACKETS, "tap_packets", "packets that the tap has read")                                \
-    X(TAP_MESSAGES, "tap_messages", "SIP messages that the tap has found, each counted once")     \
-    X(TAP_HEP, "tap_hep", "HEP packets from capture agents")                                      \
-    X(TAP_HEP_REFUSED, "tap_hep_refused", "HEP from other sources, or malformed")                 \
-    X(TAP_NOT_JUDGED, "tap_not_judged", "calls that the tap saw of no trunk, or malformed")       \
-    X(TAP_KERNEL_DROPPED, "tap_kernel_dropped", "packets that the kernel had no room for")        \
+#define STATS_COUNTER_TABLE(X)                                                                     \
+    X(DATAGRAMS_RECEIVED, "datagrams_received", "datagrams received on SIP sockets")               \
+    X(DATAGRAMS_SENT, "datagrams_sent", "datagrams handed to the kernel")                          \
+    X(DATAGRAMS_HANDED_OVER, "datagrams_handed_over", "datagrams passed to the owning worker")     \
+    X(DATAGRAMS_FRAGMENTED, "datagrams_fragmented", "datagrams sent that exceed 1472 bytes")       \
+    X(RING_FULL, "ring_full", "datagrams lost because the ring to the owner was full")             \
+    X(SEND_FAILED, "send_failed", "datagrams that the kernel refused to send")                     \
+    X(UNKNOWN_SOURCE, "unknown_source", "datagrams from addresses of no trunk, met with silence")  \
+    X(REQUESTS, "requests", "well-formed requests from trunks")                                    \
+    X(RESPONSES, "responses", "well-formed responses from trunks")                                 \
+    X(RETRANSMISSIONS_IN, "retransmissions_in", "repeated requests and responses absorbed")        \
+    X(RETRANSMISSIONS_OUT, "retransmissions_out", "requests and responses sent again by a timer")  \
+    X(CALLS, "calls", "initial INVITEs that were judged")                                          \
+    X(CALLS_WITHOUT_RECORD, "calls_without_record",                                                \
+      "calls that went on without a record because the table was full")                            \
+    X(CALLS_ANSWERED, "calls_answered", "calls answered by a 2xx")                                 \
+    X(CALLS_ENDED, "calls_ended", "call records that ended")                                       \
+    X(CALLS_ENDED_BYE, "calls_ended_bye", "calls ended by BYE")                                    \
+    X(CALLS_ENDED_FAILED, "calls_ended_failed", "calls that ended without an answer")              \
+    X(CALLS_ENDED_GONE, "calls_ended_gone", "calls ended by 481 or 408 within the dialog")         \
+    X(CALLS_ENDED_EXPIRED, "calls_ended_expired", "calls ended by Session-Expires")                \
+    X(CALLS_ENDED_MAXIMUM, "calls_ended_maximum", "calls ended by max_call")                       \
+    X(VERDICTS_DEGRADED, "verdicts_degraded", "verdicts given with an input missing by fault")     \
+    X(VERDICTS_PARKED, "verdicts_parked", "verdicts that had to wait for an input")                \
+    X(VERDICTS_DEADLINE, "verdicts_deadline", "verdicts given at the deadline")                    \
+    X(PARKED_REFUSED, "parked_refused", "verdicts not parked because of the limit")                \
+    X(EMERGENCY_CALLS, "emergency_calls", "calls to emergency numbers")                            \
+    X(CALLS_REFUSED_OVERLOAD, "calls_refused_overload", "new calls refused under overload")        \
+    X(TAG_HEADERS_REMOVED, "tag_headers_removed", "our own tag headers removed from untrusted")    \
+    X(STATELESS_RESPONSES, "stateless_responses", "responses of earlier lives passed on")          \
+    X(STATELESS_CANCELS, "stateless_cancels", "CANCELs of earlier lives passed on")                \
+    X(STRAY_RESPONSES, "stray_responses", "responses that match nothing and do not verify")        \
+    X(STRAY_ACKS, "stray_acks", "ACKs dropped because their route does not verify")                \
+    X(FORGED_ROUTES, "forged_routes", "requests whose Record-Route mark does not verify")          \
+    X(LOOPS, "loops", "requests refused by Max-Forwards or loop detection")                        \
+    X(NO_ROUTE, "no_route", "requests for which no route exists")                                  \
+    X(UNRESOLVED, "unresolved", "requests refused because no target of their trunk resolves")      \
+    X(DNS_QUERIES, "dns_queries", "questions asked to DNS servers")                                \
+    X(DNS_FAILED, "dns_failed", "questions that no DNS server answered properly")                  \
+    X(DNS_CHANGES, "dns_changes", "times that a name of a trunk came to mean other targets")       \
+    X(DNS_STALE, "dns_stale", "times that targets were kept beyond their TTL as DNS failed")       \
+    X(FOREIGN_NEXT_HOP, "foreign_next_hop", "requests refused for a next hop outside the trunk")   \
+    X(TIMER_C, "timer_c", "INVITEs ended by Timer C")                                              \
+    X(TRANSACTIONS_REFUSED, "transactions_refused", "requests refused because a table is full")    \
+    X(REGEX_LIMIT, "regex_limit", "regular expressions stopped at their match limit")              \
+    X(REGEX_SKIPPED, "regex_skipped", "regular expressions left unknown under overload")           \
+    X(RULES_DEMOTED, "rules_demoted", "times that a rule beyond its budget dropped to shadow")     \
+    X(EVENTS, "events", "event lines made: single events and aggregates")                          \
+    X(EVENTS_AGGREGATED, "events_aggregated", "events told only by the count of an aggregate")     \
+    X(EVENTS_LOST, "events_lost", "event records lost because the ring was full")                  \
+    X(LABELS_REFUSED, "labels_refused", "names that found their family full: they count as other") \
+    X(TAP_PACKETS, "tap_packets", "packets that the tap has read")                                 \
+    X(TAP_MESSAGES, "tap_messages", "SIP messages that the tap has found, each counted once")      \
+    X(TAP_HEP, "tap_hep", "HEP packets from capture agents")                                       \
+    X(TAP_HEP_REFUSED, "tap_hep_refused", "HEP from other sources, or malformed")                  \
+    X(TAP_NOT_JUDGED, "tap_not_judged", "calls that the tap saw of no trunk, or malformed")        \
+    X(TAP_KERNEL_DROPPED, "tap_kernel_dropped", "packets that the kernel had no room for")         \
     X(TAP_INTERFACE_LOST, "tap_interface_lost", "times that an interface of the tap was lost")
 
 enum stats_counter {
@@ -70,24 +73,34 @@ enum stats_counter {
 };
 
 /* X(identifier, name, label name, capacity, help). The last label of a full family is "other". */
-#define STATS_FAMILY_TABLE(X)                                                              \
-    X(VERDICTS, "verdicts", "action", 16, "verdicts by action")                            \
-    X(RULES, "rules", "rule", 16384, "calls on which an enforced rule fired")              \
-    X(RULES_SHADOW, "rules_shadow", "rule", 16384, "calls on which a shadow rule fired")   \
-    X(RULES_COST, "rules_cost_ns", "rule", 16384, "time that measured evaluations took")   \
-    X(RULES_MEASURED, "rules_measured", "rule", 16384, "evaluations that were measured")   \
-    X(TYPES, "types", "type", 256, "tagged, diverted and blocked calls by scam type")      \
-    X(TRUNK_CALLS_IN, "trunk_calls_in", "trunk", 1024, "initial INVITEs by ingress trunk") \
-    X(TRUNK_CALLS_OUT, "trunk_calls_out", "trunk", 1024, "INVITEs sent by egress trunk")   \
-    X(TRUNK_BLOCKED, "trunk_blocked", "trunk", 1024, "blocked calls by ingress trunk")     \
-    X(TRUNK_OVER_BUDGET, "trunk_over_budget", "trunk", 1024,                               \
-      "calls that a list would have blocked but for the budget of their ingress trunk")    \
-    X(TRUNK_ANSWERED, "trunk_answered", "trunk", 1024, "answered calls by egress trunk")   \
-    X(MALFORMED, "malformed", "reason", 64, "messages refused or dropped by reason")       \
-    X(REFUSED, "refused", "code", 64, "final codes that this program answered itself")     \
-    X(BOUNDARY, "boundary", "header", 16,                                                  \
-      "messages that crossed a trust boundary without, or with another, header")           \
-    X(REASONS, "reasons", "reason", 64, "verdicts by the authority that decided")
+#define STATS_FAMILY_TABLE(X)                                                               \
+    X(VERDICTS, "verdicts", "action", 16, "verdicts by action")                             \
+    X(RULES, "rules", "rule", 16384, "calls on which an enforced rule fired")               \
+    X(RULES_SHADOW, "rules_shadow", "rule", 16384, "calls on which a shadow rule fired")    \
+    X(RULES_COST, "rules_cost_ns", "rule", 16384, "time that measured evaluations took")    \
+    X(RULES_MEASURED, "rules_measured", "rule", 16384, "evaluations that were measured")    \
+    X(TYPES, "types", "type", 256, "tagged, diverted and blocked calls by scam type")       \
+    X(TRUNK_CALLS_IN, "trunk_calls_in", "trunk", 1024, "initial INVITEs by ingress trunk")  \
+    X(TRUNK_CALLS_OUT, "trunk_calls_out", "trunk", 1024, "INVITEs sent by egress trunk")    \
+    X(TRUNK_BLOCKED, "trunk_blocked", "trunk", 1024, "blocked calls by ingress trunk")      \
+    X(TRUNK_OVER_BUDGET, "trunk_over_budget", "trunk", 1024,                                \
+      "calls that a list would have blocked but for the budget of their ingress trunk")     \
+    X(TRUNK_ANSWERED, "trunk_answered", "trunk", 1024, "answered calls by egress trunk")    \
+    X(MALFORMED, "malformed", "reason", 64, "messages refused or dropped by reason")        \
+    X(REFUSED, "refused", "code", 64, "final codes that this program answered itself")      \
+    X(BOUNDARY, "boundary", "header", 16,                                                   \
+      "messages that crossed a trust boundary without, or with another, header")            \
+    X(REASONS, "reasons", "reason", 64, "verdicts by the authority that decided")           \
+    X(DEGRADED, "degraded", "cause", 8, "degraded verdicts by the input that was missing")  \
+    X(CALLER_COUNTRY, "caller_country", "country", 320, "calls by the caller's country")    \
+    X(CALLEE_COUNTRY, "callee_country", "country", 320, "calls by the callee's country")    \
+    X(CALLER_REGION, "caller_region", "region", 64, "calls by the caller's region")         \
+    X(CALLEE_REGION, "callee_region", "region", 64, "calls by the callee's region")         \
+    X(CALLER_KIND, "caller_kind", "kind", 16, "calls by the kind of the caller's number")   \
+    X(CALLEE_KIND, "callee_kind", "kind", 16, "calls by the kind of the callee's number")   \
+    X(SINK_DELIVERED, "sink_delivered", "sink", 32, "event lines that a sink has accepted") \
+    X(SINK_LOST, "sink_lost", "sink", 32, "event lines that the spool no longer had")       \
+    X(SINK_FAILURES, "sink_failures", "sink", 32, "deliveries that failed and were tried again")
 
 enum stats_family {
 #define STATS_FAMILY_ROW(identifier, name, label, capacity, help) STATS_FAMILY_##identifier,

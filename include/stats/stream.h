@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream: counts and events as lines of JSON (docs/stats.md holds the protocol).
+ * stream: counts as lines of JSON (docs/stats.md holds the protocol).
  *
  * A stream renders lines and remembers the totals of its last `counts` line, from which it says
  * what was added since. Rendering reads the registry and never disturbs those who count. Each count
@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "stats/counters.h"
-#include "stats/event.h"
+#include "stats/history.h"
 
 #define STATS_SCHEMA              1
 #define STATS_STREAM_LINE_MAXIMUM (16U << 20)
@@ -39,21 +39,23 @@ struct stats_source {
 /* The random id comes from the kernel; -errno on failure. */
 int stats_epoch_create(uint64_t wall_us, struct stats_epoch *epoch) MUST_CHECK;
 
+/* "<start, seconds since 1970>-<random>" */
+#define STATS_EPOCH_TEXT 48
+void stats_epoch_text(const struct stats_epoch *epoch, char text[STATS_EPOCH_TEXT]);
+
 struct stats_stream;
 
 /* The first `counts` line says what was added since now_us (monotonic). */
 int stats_stream_create(const struct stats_source *source, uint64_t now_us,
                         struct stats_stream **stream) MUST_CHECK;
 
+/* events: of which a reader may ask for those that it missed. */
 int stats_stream_hello(struct stats_stream *stream, uint64_t wall_us, uint64_t interval_us,
-                       struct slice *line) MUST_CHECK;
+                       struct stats_history_span events, struct slice *line) MUST_CHECK;
 
 /* After a failure, what was added is in the next line instead. */
 int stats_stream_counts(struct stats_stream *stream, uint64_t wall_us, uint64_t now_us,
                         struct slice *line) MUST_CHECK;
-
-int stats_stream_event(struct stats_stream *stream, const struct stats_event *event,
-                       struct slice *line) MUST_CHECK;
 
 /* What a slow reader did not get. */
 int stats_stream_gap(struct stats_stream *stream, uint64_t wall_us, uint64_t missed_counts,

@@ -119,6 +119,15 @@ static const struct conf_row stats_rows[] = {
      .fallback = "1M",
      .help = "What is kept for a slow reader. Beyond it lines are dropped, and it is told how "
              "many."},
+    {.key = "history",
+     .type = CONF_SIZE,
+     .flags = CONF_NEEDS_RESTART,
+     CONF_FIELD(struct ctl_stats_settings, history_bytes),
+     .min = CONF_KIB(64),
+     .max = CONF_GIB(1),
+     .fallback = "4M",
+     .help = "The latest events that are kept in memory, so that a reader that comes back may ask "
+             "for those that it missed. A thousand events take about a megabyte."},
     {.key = "stalled",
      .type = CONF_DURATION,
      .flags = CONF_NEEDS_RESTART,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <string.h>
 
 #include "base/encode.h"
 #include "config/schema.h"
@@ -45,6 +46,105 @@ static int take_interval(struct ctl_stats_request *request, struct json_object *
     return 0;
 }
 
+static int take_kinds(struct ctl_stats_request *request, struct json_object *value)
+{
+    bool counts = false, events = false;
+    if (!json_object_is_type(value, json_type_array))
+        return -EBADMSG;
+    for (size_t i = 0; i < json_object_array_length(value); i++) {
+        struct slice kind = ctl_json_slice(json_object_array_get_idx(value, i));
+        if (slice_equal(kind, SLICE("counts")))
+            counts = true;
+        else if (slice_equal(kind, SLICE("event")))
+            events = true;
+        else
+            return -EBADMSG;
+    }
+    request->counts = counts;
+    request->events = events;
+    return 0;
+}
+
+static int take_resume(struct ctl_stats_request *request, struct json_object *value)
+{
+    if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
+        return -EBADMSG;
+    request->resume = true;
+    request->after = (uint64_t)json_object_get_int64(value);
+    request->events = true;
+    return 0;
+}
+
+static int take_epoch(struct ctl_stats_request *request, struct json_object *value)
+{
+    struct slice epoch = ctl_json_slice(value);
+    if (epoch.data == NULL || epoch.length >= sizeof(request->epoch))
+        return -EBADMSG;
+    stats_event_text(request->epoch, sizeof(request->epoch), epoch);
+    return 0;
+}
+
+/* ---- filter -------------------------------------------------------------------------------- */
+
+static int take_name(struct stats_filter *filter, enum stats_filter_list list,
+                     struct json_object *value)
+{
+    struct slice name = ctl_json_slice(value);
+    return name.data != NULL && stats_filter_add(filter, list, name) == 0 ? 0 : -EBADMSG;
+}
+
+/* One name, or a list of them. */
+static int take_names(struct stats_filter *filter, enum stats_filter_list list,
+                      struct json_object *value)
+{
+    int error = 0;
+    if (!json_object_is_type(value, json_type_array))
+        return take_name(filter, list, value);
+    for (size_t i = 0; i < json_object_array_length(value) && error == 0; i++)
+        error = take_name(filter, list, json_object_array_get_idx(value, i));
+    return error;
+}
+
+static int take_score(struct stats_filter *filter, struct json_object *value)
+{
+    int64_t score = json_object_get_int64(value);
+    if (!json_object_is_type(value, json_type_int) || score < 0 || score > 100)
+        return -EBADMSG;
+    filter->score = (uint8_t)score;
+    return 0;
+}
+
+static int take_condition(struct stats_filter *filter, const char *key, struct json_object *value)
+{
+    if (strcmp(key, "score") == 0)
+        return take_score(filter, value);
+    for (unsigned list = 0; list < STATS_FILTER_COUNT; list++)
+        if (strcmp(key, stats_filter_key((enum stats_filter_list)list)) == 0)
+            return take_names(filter, (enum stats_filter_list)list, value);
+    return -EBADMSG;
+}
+
+/* null takes the filter away; an object replaces it as a whole. */
+static int take_filter(struct ctl_stats_request *request, struct json_object *value)
+{
+    struct stats_filter filter = {0};
+    int error = 0;
+    if (value != NULL && !json_object_is_type(value, json_type_object))
+        return -EBADMSG;
+    if (value != NULL) {
+        json_object_object_foreach(value, key, condition)
+        {
+            error = take_condition(&filter, key, condition);
+            if (error != 0)
+                return error;
+        }
+    }
+    request->filter = filter;
+    return 0;
+}
+
+/* ---- members ------------------------------------------------------------------------------- */
+
 static const struct {
     const char *key;
     take_fn *take;
@@ -52,7 +152,13 @@ static const struct {
 } request_rows[] = {
     {"counts", take_counts, "true or false"},
     {"events", take_events, "true or false"},
+    {"kinds", take_kinds, "a list of \"counts\" and \"event\""},
     {"interval", take_interval, "a duration from \"100ms\" to \"1h\""},
+    {"filter", take_filter,
+     "null, or an object of action, rule, type, trunk, reason and event (a name of at most 95 "
+     "bytes, or up to 16 of them) and score (0 to 100)"},
+    {"resume", take_resume, "the seq of an event, or 0"},
+    {"epoch", take_epoch, "an epoch as `hello` has it"},
 };
 
 enum { REQUEST_ROWS = sizeof(request_rows) / sizeof(request_rows[0]) };
@@ -98,6 +204,8 @@ int ctl_stats_request_parse(struct slice line, struct ctl_stats_request *request
                             struct buffer *problem)
 {
     struct ctl_stats_request taken = *request;
+    taken.resume = false;
+    taken.epoch[0] = '\0';
     struct json_object *object;
     int error = ctl_json_parse_object(line, &object, problem);
     if (error != 0)

@@ -17,15 +17,14 @@
 #include "stats/json.h"
 #include "stats_request_int.h"
 
-/* A worker's queue is looked at so often while events come, and so often while none do. */
-#define DRAIN_BUSY_US ((uint64_t)20000)
-#define DRAIN_IDLE_US ((uint64_t)100000)
-#define BUSY_AFTER_US ((uint64_t)1000000)
+/* The history is looked at so often while somebody wants events. */
+#define EVENTS_US ((uint64_t)20000)
 /* Readers that took nothing are looked for so often. */
 #define STALL_CHECK_US ((uint64_t)500000)
 
 enum {
     EVENTS_PER_TICK = 2048, /* so that a burst does not keep the loop from its other work */
+    EVENTS_PER_REPLAY = 256,
     /* A gap is told when the queue is down to this part, not for each single line that fits. */
     GAP_DIVISOR = 2,
 };
@@ -46,6 +45,8 @@ struct reader {
     struct group *group;
     struct ctl_connection *connection;
     struct ctl_stats_request request;
+    bool replaying;    /* takes its events from the history, until it has those of all others */
+    uint64_t replayed; /* number of the last one that it has, or did without */
     uint64_t missed_counts;
     uint64_t missed_events;
     uint64_t taken; /* bytes it had taken when it last took some */
@@ -56,16 +57,15 @@ struct ctl_stats_server {
     struct rt_loop *loop;
     struct ctl_stats_settings settings;
     struct stats_source source;
-    struct stats_event_queue **queues;
-    size_t queue_count;
-    size_t queue_next; /* the queue to begin with, so that none starves */
+    struct stats_history *history;
+    uint64_t told;                     /* number of the last event that live readers have */
+    struct stats_history_entry *entry; /* the one that is being told */
     struct ctl_listener *listener;
     struct stats_stream *stream; /* for lines that are not counts */
     struct list_link groups;
     struct list_link readers;
     size_t reader_count;
     size_t event_readers;
-    uint64_t last_event_us;
     uint64_t stall_check_us;
     int timer; /* -1 until started */
     struct rt_watch *timer_watch;
@@ -231,16 +231,20 @@ static uint64_t tick_groups(struct ctl_stats_server *server, uint64_t now_us, ui
 
 /* ---- events ------------------------------------------------------------------------------- */
 
-static void fan_out(struct ctl_stats_server *server, const struct stats_event *event)
+static bool wants(const struct reader *reader, const struct stats_history_entry *entry)
 {
-    struct slice text;
+    return stats_filter_matches(&reader->request.filter, reader->server->source.registry,
+                                &entry->tags);
+}
+
+static void fan_out(struct ctl_stats_server *server, const struct stats_history_entry *entry)
+{
     struct ctl_line *line = NULL;
-    bool made =
-        stats_stream_event(server->stream, event, &text) == 0 && ctl_line_create(text, &line) == 0;
+    bool made = ctl_line_create(slice_make(entry->line, entry->length), &line) == 0;
     for (struct list_link *link = server->readers.next; link != &server->readers;
          link = link->next) {
         struct reader *reader = LIST_ENTRY(link, struct reader, link);
-        if (!reader->request.events)
+        if (!reader->request.events || reader->replaying || !wants(reader, entry))
             continue;
         if (made)
             deliver(reader, line, &reader->missed_events);
@@ -250,38 +254,103 @@ static void fan_out(struct ctl_stats_server *server, const struct stats_event *e
     ctl_line_release(line);
 }
 
-/* Takes one event from each queue in turn, until all are empty or enough were taken. */
-static size_t drain(struct ctl_stats_server *server)
+/* Events that fell out of the history before this server saw them: nobody knows who wanted them. */
+static void note_missed(struct ctl_stats_server *server, uint64_t missed)
 {
-    size_t taken = 0;
-    size_t empty = 0;
-    while (empty < server->queue_count && taken < EVENTS_PER_TICK) {
-        struct stats_event_queue *queue = server->queues[server->queue_next];
-        server->queue_next = (server->queue_next + 1) % server->queue_count;
-        const struct stats_event *event = stats_event_peek(queue);
-        if (event == NULL) {
-            empty++;
-            continue;
-        }
-        empty = 0;
-        taken++;
-        if (server->event_readers > 0)
-            fan_out(server, event);
-        stats_event_release(queue);
+    for (struct list_link *link = server->readers.next; link != &server->readers;
+         link = link->next) {
+        struct reader *reader = LIST_ENTRY(link, struct reader, link);
+        if (reader->request.events && !reader->replaying)
+            reader->missed_events += missed;
     }
-    return taken;
 }
 
-static uint64_t tick_events(struct ctl_stats_server *server, uint64_t now_us)
+/* True when there may be more. */
+static bool tell_live(struct ctl_stats_server *server)
 {
-    if (server->queue_count == 0)
+    for (size_t i = 0; i < EVENTS_PER_TICK; i++) {
+        struct stats_history_entry *entry = server->entry;
+        if (stats_history_next(server->history, server->told, entry) != 0)
+            return false;
+        if (entry->seq > server->told + 1)
+            note_missed(server, entry->seq - server->told - 1);
+        server->told = entry->seq;
+        fan_out(server, entry);
+    }
+    return true;
+}
+
+/* Only as much as its queue takes well: the history waits for it. True when it may take more. */
+static bool replay(struct reader *reader)
+{
+    struct ctl_stats_server *server = reader->server;
+    for (size_t i = 0; i < EVENTS_PER_REPLAY; i++) {
+        struct stats_history_entry *entry = server->entry;
+        if (reader->replayed >= server->told ||
+            stats_history_next(server->history, reader->replayed, entry) != 0) {
+            reader->replaying = false;
+            return false;
+        }
+        if (entry->seq > reader->replayed + 1)
+            reader->missed_events += entry->seq - reader->replayed - 1;
+        reader->replayed = entry->seq - 1;
+        if (!tell_gap(reader) ||
+            !ctl_connection_has_room(reader->connection, entry->length, GAP_DIVISOR))
+            return false;
+        reader->replayed = entry->seq;
+        if (wants(reader, entry) && !send_text(reader, slice_make(entry->line, entry->length)))
+            reader->missed_events++;
+    }
+    return true;
+}
+
+static bool replay_all(struct ctl_stats_server *server)
+{
+    bool more = false;
+    for (struct list_link *link = server->readers.next; link != &server->readers;
+         link = link->next) {
+        struct reader *reader = LIST_ENTRY(link, struct reader, link);
+        if (reader->replaying && replay(reader))
+            more = true;
+    }
+    return more;
+}
+
+static uint64_t tick_events(struct ctl_stats_server *server)
+{
+    if (server->event_readers == 0) {
+        server->told = stats_history_span(server->history).newest;
         return UINT64_MAX;
-    size_t taken = drain(server);
-    if (taken > 0)
-        server->last_event_us = now_us;
-    if (taken == EVENTS_PER_TICK)
-        return 0;
-    return now_us - server->last_event_us < BUSY_AFTER_US ? DRAIN_BUSY_US : DRAIN_IDLE_US;
+    }
+    bool more = tell_live(server);
+    more = replay_all(server) || more;
+    return more ? 0 : EVENTS_US;
+}
+
+/* Where that cannot be, an error line says so, and everything that is held follows. */
+static void begin_replay(struct reader *reader, const struct ctl_stats_request *wanted)
+{
+    struct ctl_stats_server *server = reader->server;
+    struct stats_history_span span = stats_history_span(server->history);
+    char epoch[STATS_EPOCH_TEXT], memory[256];
+    struct buffer problem = buffer_over(memory, sizeof(memory));
+    stats_epoch_text(&server->source.epoch, epoch);
+    reader->replaying = true;
+    reader->replayed = wanted->after;
+    if (wanted->epoch[0] != '\0' && strcmp(wanted->epoch, epoch) != 0) {
+        buffer_append_literal(&problem, "resume: this is another epoch: ");
+        buffer_append_text(&problem, epoch);
+    } else if (wanted->after > span.newest) {
+        buffer_append_literal(&problem, "resume: ");
+        buffer_append_uint(&problem, wanted->after);
+        buffer_append_literal(&problem, " is beyond the newest event, ");
+        buffer_append_uint(&problem, span.newest);
+    } else {
+        return;
+    }
+    buffer_append_literal(&problem, "; events follow from the oldest that is held");
+    tell_error(reader, buffer_slice(&problem));
+    reader->replayed = span.oldest - 1;
 }
 
 /* ---- readers ------------------------------------------------------------------------------ */
@@ -317,6 +386,9 @@ static void on_line(void *owner, struct slice line)
     if (wanted.events != reader->request.events)
         reader->server->event_readers += wanted.events ? 1 : (size_t)-1;
     reader->request = wanted;
+    reader->replaying = reader->replaying && wanted.events;
+    if (wanted.resume)
+        begin_replay(reader, &wanted);
     if (wanted.events)
         wake_soon(reader->server, 1);
 }
@@ -330,7 +402,10 @@ static void on_line_too_long(void *owner)
 
 static void on_drained(void *owner)
 {
-    (void)tell_gap(owner);
+    struct reader *reader = owner;
+    (void)tell_gap(reader);
+    if (reader->replaying)
+        wake_soon(reader->server, 1);
 }
 
 static void on_closed(void *owner)
@@ -348,8 +423,9 @@ static const struct ctl_connection_events reader_events = {
 static int greet(struct reader *reader)
 {
     struct slice text;
-    int error = stats_stream_hello(reader->server->stream, clock_wall_us(),
-                                   reader->request.interval_us, &text);
+    int error =
+        stats_stream_hello(reader->server->stream, clock_wall_us(), reader->request.interval_us,
+                           stats_history_span(reader->server->history), &text);
     return error != 0 ? error : send_text(reader, text) ? 0 : -ENOMEM;
 }
 
@@ -361,7 +437,8 @@ static int reader_create(struct ctl_stats_server *server, int descriptor, struct
         return -ENOMEM;
     }
     made->server = server;
-    made->request = (struct ctl_stats_request){true, false, server->settings.interval_us};
+    made->request =
+        (struct ctl_stats_request){.counts = true, .interval_us = server->settings.interval_us};
     made->taken_us = rt_loop_now(server->loop);
     list_init(&made->group_link);
     list_append(&server->readers, &made->link);
@@ -425,7 +502,7 @@ static void close_stalled(struct ctl_stats_server *server, uint64_t now_us)
 
 uint64_t ctl_stats_server_tick(struct ctl_stats_server *server, uint64_t now_us, uint64_t wall_us)
 {
-    uint64_t events_us = tick_events(server, now_us);
+    uint64_t events_us = tick_events(server);
     uint64_t counts_us = tick_groups(server, now_us, wall_us);
     if (now_us - server->stall_check_us >= STALL_CHECK_US) {
         close_stalled(server, now_us);
@@ -467,8 +544,7 @@ int ctl_stats_server_start(struct ctl_stats_server *server)
 }
 
 int ctl_stats_server_create(struct rt_loop *loop, const struct ctl_stats_settings *settings,
-                            const struct stats_source *source,
-                            struct stats_event_queue *const *queues, size_t queue_count,
+                            const struct stats_source *source, struct stats_history *history,
                             struct ctl_stats_server **server)
 {
     struct ctl_stats_server *made = calloc(1, sizeof(*made));
@@ -479,17 +555,15 @@ int ctl_stats_server_create(struct rt_loop *loop, const struct ctl_stats_setting
     made->source = *source;
     made->timer = -1;
     made->stall_check_us = rt_loop_now(loop);
-    made->last_event_us = made->stall_check_us;
+    made->history = history;
+    made->told = stats_history_span(history).newest;
     list_init(&made->groups);
     list_init(&made->readers);
 
     int error = -ENOMEM;
-    made->queue_count = queue_count;
-    made->queues = calloc(queue_count + 1, sizeof(struct stats_event_queue *));
-    if (made->queues == NULL)
+    made->entry = malloc(sizeof(*made->entry));
+    if (made->entry == NULL)
         goto out;
-    for (size_t i = 0; i < queue_count; i++)
-        made->queues[i] = queues[i];
     error = stats_stream_create(source, rt_loop_now(loop), &made->stream);
     if (error == 0)
         error = ctl_listener_create(loop, &settings->socket, on_accepted, made, &made->listener);
@@ -520,6 +594,6 @@ void ctl_stats_server_destroy(struct ctl_stats_server *server)
     if (server->timer >= 0)
         close(server->timer);
     stats_stream_destroy(server->stream);
-    free(server->queues);
+    free(server->entry);
     free(server);
 }

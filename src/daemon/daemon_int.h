@@ -72,7 +72,8 @@ const struct screen_recent *daemon_worker_recent(const struct daemon_worker *wor
  * rt_mailbox_post(). */
 int daemon_worker_post(struct daemon_worker *worker, rt_message_fn *letter,
                        void *argument) MUST_CHECK;
-/* Joins and frees. NULL is allowed. */
+/* Ends its thread; its events can still be read. NULL is allowed, also below. */
+void daemon_worker_stop(struct daemon_worker *worker);
 void daemon_worker_destroy(struct daemon_worker *worker);
 
 /* ---- service.c --------------------------------------------------------------------------- */
@@ -85,7 +86,7 @@ int daemon_tap_start(struct daemon_tap *tap) MUST_CHECK;
 struct stats_event_queue *daemon_tap_events(const struct daemon_tap *tap);
 /* Members "tap" and "interfaces". Any thread. */
 void daemon_tap_fill(struct daemon_tap *tap, struct stats_json *json);
-/* Stops the thread. NULL is allowed. */
+void daemon_tap_stop(struct daemon_tap *tap);
 void daemon_tap_destroy(struct daemon_tap *tap);
 
 /* ---- life.c ------------------------------------------------------------------------------ */
@@ -130,6 +131,7 @@ struct daemon_service {
     struct ctl_stats_server *stats;
     struct ctl_metrics_server *metrics; /* NULL: not configured */
     struct stats_shard *shard;          /* of the control thread */
+    struct daemon_events *events;
     struct stats_source source;
     struct screen_engine *explainer;
     struct list_link queries;         /* of `explain`, that a worker has not answered yet */

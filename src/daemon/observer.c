@@ -97,7 +97,7 @@ int daemon_observe(struct daemon_observer *observer, const struct tap_message *m
     return screen_judge(observer->engine, observer->snapshot->policy, &input, &observed->verdict);
 }
 
-const struct screen_engine *daemon_observer_engine(const struct daemon_observer *observer)
+struct screen_engine *daemon_observer_engine(const struct daemon_observer *observer)
 {
     return observer->engine;
 }

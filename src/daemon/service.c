@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "daemon_int.h"
+#include "events_int.h"
 
 #define LIMITER_KEYS    (1U << 18)
 #define HOUSEKEEPING_US UINT64_C(100000)
@@ -174,9 +175,10 @@ static int open_sockets(struct daemon_service *service)
     service->source.node = arena_text(service->arena, settings->node);
     int error = stats_epoch_create(clock_wall_us(), &service->source.epoch);
     if (error == 0)
-        error = ctl_stats_server_create(
-            service->loop, &settings->stats, &service->source, service->queues,
-            service->shared.workers + (service->tap != NULL ? 1 : 0), &service->stats);
+        error = daemon_events_create(service, &service->events);
+    if (error == 0)
+        error = ctl_stats_server_create(service->loop, &settings->stats, &service->source,
+                                        daemon_events_history(service->events), &service->stats);
     if (error == 0)
         error = ctl_control_server_create(service->loop, &settings->control, daemon_commands,
                                           daemon_command_count, service, &service->control);
@@ -337,6 +339,8 @@ int daemon_service_run(struct daemon_service *service)
     if (error == 0 && service->tap != NULL)
         error = daemon_tap_start(service->tap);
     if (error == 0)
+        error = daemon_events_start(service->events);
+    if (error == 0)
         error = ctl_stats_server_start(service->stats);
     daemon_gauges_publish(service);
     if (error == 0 && service->metrics != NULL)
@@ -367,6 +371,10 @@ void daemon_service_destroy(struct daemon_service *service)
         rt_mailbox_close(service->mailbox);
     daemon_reload_settle(service);
     for (size_t i = 0; service->workers != NULL && i < shared->workers; i++)
+        daemon_worker_stop(service->workers[i]);
+    daemon_tap_stop(service->tap);
+    daemon_events_stop(service->events);
+    for (size_t i = 0; service->workers != NULL && i < shared->workers; i++)
         daemon_worker_destroy(service->workers[i]);
     daemon_tap_destroy(service->tap);
     daemon_explain_abandon(service);
@@ -375,6 +383,7 @@ void daemon_service_destroy(struct daemon_service *service)
     ctl_control_server_destroy(service->control);
     ctl_metrics_server_destroy(service->metrics);
     ctl_stats_server_destroy(service->stats);
+    daemon_events_destroy(service->events);
     screen_engine_destroy(service->explainer);
     rep_store_destroy(shared->store);
     if (shared->group != NULL)

@@ -322,14 +322,20 @@ struct stats_event_queue *daemon_tap_events(const struct daemon_tap *tap)
     return tap->events;
 }
 
+void daemon_tap_stop(struct daemon_tap *tap)
+{
+    if (tap == NULL || tap->thread == NULL)
+        return;
+    rt_loop_stop(tap->loop);
+    rt_thread_join(tap->thread);
+    tap->thread = NULL;
+}
+
 void daemon_tap_destroy(struct daemon_tap *tap)
 {
     if (tap == NULL)
         return;
-    if (tap->thread != NULL) {
-        rt_loop_stop(tap->loop);
-        rt_thread_join(tap->thread);
-    }
+    daemon_tap_stop(tap);
     tap_hep_close(tap->hep);
     for (size_t i = 0; i < tap->port_count; i++)
         close_port(&tap->ports[i]);

@@ -1,41 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "screening/report.h"
 #include "tap_int.h"
 
 /* ---- events -------------------------------------------------------------------------------- */
-
-static void number_text(char *array, size_t capacity, const struct num_number *number)
-{
-    if (number->valid)
-        stats_event_text(array, capacity, slice_make(number->text, number->length));
-}
-
-static void fill_parties(struct stats_event *event, const struct screen_engine *engine)
-{
-    const struct screen_facts *facts = screen_engine_facts(engine);
-    const struct smsg_decoded *decoded = screen_engine_decoded(engine);
-    stats_event_text(event->caller_raw, sizeof(event->caller_raw), decoded->from.user);
-    stats_event_text(event->callee_raw, sizeof(event->callee_raw), decoded->request_uri.user);
-    number_text(event->caller, sizeof(event->caller), &facts->caller);
-    number_text(event->callee, sizeof(event->callee), &facts->callee);
-    if (facts->diverting_present)
-        number_text(event->diverting, sizeof(event->diverting), &facts->diverting);
-    stats_event_text(event->caller_country, sizeof(event->caller_country),
-                     slice_of_text(facts->caller.iso));
-    stats_event_text(event->callee_country, sizeof(event->callee_country),
-                     slice_of_text(facts->callee.iso));
-}
-
-static void fill_rules(struct stats_event *event, const struct daemon_tap *tap,
-                       const struct rule_outcome *outcome)
-{
-    for (uint32_t i = 0; i < outcome->fired_count && i < STATS_EVENT_RULES; i++)
-        event->rules[event->rule_count++] = (struct stats_event_rule){
-            .label =
-                screen_policy_rule_labels(tap->snapshot->policy, outcome->fired[i].rule)->rules,
-            .points = outcome->fired[i].points,
-            .shadow = outcome->fired[i].shadow,
-        };
-}
 
 /* Nothing was done to the call: each verdict is one that it would have had. */
 static void fill_verdict(struct stats_event *event, struct daemon_tap *tap,
@@ -48,8 +15,7 @@ static void fill_verdict(struct stats_event *event, struct daemon_tap *tap,
     event->reason = (uint8_t)labels->authorities[verdict->authority];
     event->score = verdict->score;
     event->degraded = verdict->degraded;
-    if (verdict->degraded && !verdict->reputation_known)
-        event->missing = 1 << STATS_MISSING_REPUTATION;
+    event->missing = screen_report_missing(daemon_observer_engine(tap->observer), verdict);
     event->would_have = true;
     if (verdict->would_get.differs) {
         event->would_action = (uint8_t)labels->actions[verdict->would_get.action];
@@ -65,7 +31,7 @@ static void fill_verdict(struct stats_event *event, struct daemon_tap *tap,
 static void write_event(struct daemon_tap *tap, const struct tap_message *message,
                         const struct daemon_observed *observed, uint32_t type)
 {
-    const struct screen_engine *engine = daemon_observer_engine(tap->observer);
+    struct screen_engine *engine = daemon_observer_engine(tap->observer);
     const struct rule_set *rules = screen_policy_rules(tap->snapshot->policy);
     struct stats_event *event = stats_event_begin(tap->events);
     if (event == NULL) {
@@ -81,9 +47,9 @@ static void write_event(struct daemon_tap *tap, const struct tap_message *messag
                      slice_of_text(rule_set_version(rules)));
     stats_event_text(event->call_id, sizeof(event->call_id), message->sip->call_id);
     if (observed->verdict.authority != SCREEN_AUTHORITY_EMERGENCY)
-        fill_parties(event, engine);
+        screen_report_parties(event, engine);
     if (observed->verdict.rules_ran)
-        fill_rules(event, tap, screen_engine_outcome(engine));
+        screen_report_rules(event, engine, tap->snapshot->policy);
     stats_event_commit(tap->events);
 }
 
@@ -117,8 +83,16 @@ static void record_verdict(struct daemon_tap *tap, const struct tap_message *mes
     stats_count_label(tap->stats, STATS_FAMILY_VERDICTS, labels->actions[verdict->action]);
     stats_count_label(tap->stats, STATS_FAMILY_REASONS, labels->authorities[verdict->authority]);
     stats_record(tap->stats, STATS_HISTOGRAM_SCREENING, verdict->screening_ns);
-    if (verdict->degraded)
+    screen_tally_call(&labels->tally, tap->stats,
+                      verdict->authority != SCREEN_AUTHORITY_EMERGENCY
+                          ? screen_engine_facts(daemon_observer_engine(tap->observer))
+                          : NULL);
+    if (verdict->degraded) {
         stats_count(tap->stats, STATS_VERDICTS_DEGRADED);
+        screen_tally_degraded(
+            &labels->tally, tap->stats,
+            screen_report_missing(daemon_observer_engine(tap->observer), verdict));
+    }
     if (verdict->authority == SCREEN_AUTHORITY_EMERGENCY)
         stats_count(tap->stats, STATS_EMERGENCY_CALLS);
     if (outcome != NULL)

@@ -344,14 +344,20 @@ void daemon_worker_nudge(struct daemon_worker *worker)
         log_debug("daemon", "worker %zu adopts with its next message", worker->index);
 }
 
+void daemon_worker_stop(struct daemon_worker *worker)
+{
+    if (worker == NULL || worker->thread == NULL)
+        return;
+    rt_loop_stop(worker->loop);
+    rt_thread_join(worker->thread);
+    worker->thread = NULL;
+}
+
 void daemon_worker_destroy(struct daemon_worker *worker)
 {
     if (worker == NULL)
         return;
-    if (worker->thread != NULL) {
-        rt_loop_stop(worker->loop);
-        rt_thread_join(worker->thread);
-    }
+    daemon_worker_stop(worker);
     if (worker->transport != NULL)
         tp_worker_destroy(worker->transport);
     rep_lookup_destroy(worker->lookup);

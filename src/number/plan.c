@@ -257,6 +257,31 @@ const struct num_country *num_country_by_code(uint16_t calling_code)
     return NULL;
 }
 
+size_t num_country_total(void)
+{
+    return num_country_count;
+}
+
+const struct num_country *num_country_at(size_t index)
+{
+    assert(index < num_country_count);
+    return &num_country_rows[index].country;
+}
+
+static void visit_regions(const struct num_range_row *rows, size_t count,
+                          void (*visit)(const char *region, void *argument), void *argument)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].region != NULL)
+            visit(rows[i].region, argument);
+}
+
+void num_plan_each_region(void (*visit)(const char *region, void *argument), void *argument)
+{
+    visit_regions(num_china_rows, num_china_count, visit, argument);
+    visit_regions(num_world_rows, num_world_count, visit, argument);
+}
+
 const struct num_country *num_calling_country(struct slice digits, size_t *calling_digits)
 {
     ready();

@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "config/value.h"
 #include "proxy_int.h"
+#include "screening/report.h"
 
 /* ---- block --------------------------------------------------------------------------------- */
 
@@ -237,48 +238,6 @@ static void count_rules(struct proxy *proxy, const struct rule_outcome *outcome,
     stats_add(proxy->parts.stats, STATS_REGEX_SKIPPED, outcome->regex_skipped);
 }
 
-static void fill_rules(struct stats_event *event, const struct proxy *proxy,
-                       const struct rule_outcome *outcome)
-{
-    for (uint32_t i = 0; i < outcome->fired_count && i < STATS_EVENT_RULES; i++) {
-        event->rules[i].label =
-            screen_policy_rule_labels(proxy->snapshot.policy, outcome->fired[i].rule)->rules;
-        event->rules[i].points = outcome->fired[i].points;
-        event->rules[i].shadow = outcome->fired[i].shadow;
-        event->rule_count++;
-    }
-}
-
-static void number_text(char *array, size_t capacity, const struct num_number *number)
-{
-    if (number->valid)
-        stats_event_text(array, capacity, slice_make(number->text, number->length));
-}
-
-static void fill_parties(struct stats_event *event, const struct proxy *proxy)
-{
-    const struct screen_facts *facts = screen_engine_facts(proxy->parts.screening);
-    const struct smsg_decoded *decoded = screen_engine_decoded(proxy->parts.screening);
-    stats_event_text(event->caller_raw, sizeof(event->caller_raw), decoded->from.user);
-    stats_event_text(event->callee_raw, sizeof(event->callee_raw), decoded->request_uri.user);
-    number_text(event->caller, sizeof(event->caller), &facts->caller);
-    number_text(event->callee, sizeof(event->callee), &facts->callee);
-    if (facts->diverting_present)
-        number_text(event->diverting, sizeof(event->diverting), &facts->diverting);
-    stats_event_text(event->caller_country, sizeof(event->caller_country),
-                     slice_of_text(facts->caller.iso));
-    stats_event_text(event->callee_country, sizeof(event->callee_country),
-                     slice_of_text(facts->callee.iso));
-}
-
-/* outcome: of the rules, NULL when they did not run. */
-static uint8_t missing_of(const struct screen_verdict *verdict, const struct rule_outcome *outcome)
-{
-    bool patterns = outcome != NULL && outcome->regex_skipped > 0;
-    bool reputation = verdict->degraded && !verdict->reputation_known;
-    return (uint8_t)(reputation << STATS_MISSING_REPUTATION | patterns << STATS_MISSING_PATTERNS);
-}
-
 static void fill_alternative(struct stats_event *event, const struct proxy *proxy,
                              const struct screen_alternative *other)
 {
@@ -304,8 +263,6 @@ static void fill_event(struct stats_event *event, struct proxy *proxy,
                        const struct recorded *recorded)
 {
     const struct screen_verdict *verdict = recorded->verdict;
-    const struct rule_outcome *outcome =
-        verdict->rules_ran ? screen_engine_outcome(proxy->parts.screening) : NULL;
     event->wall_us = recorded->wall_us;
     event->sequence = ++proxy->event_sequence;
     event->worker = (uint16_t)proxy->parts.worker;
@@ -314,7 +271,7 @@ static void fill_event(struct stats_event *event, struct proxy *proxy,
     event->reason = (uint8_t)proxy->parts.labels->authorities[verdict->authority];
     event->score = verdict->score;
     event->degraded = verdict->degraded;
-    event->missing = missing_of(verdict, outcome);
+    event->missing = screen_report_missing(proxy->parts.screening, verdict);
     event->would_have = verdict->action == RULE_ALLOW;
     fill_alternative(event, proxy, &verdict->would_get);
     event->code = recorded->status;
@@ -325,7 +282,7 @@ static void fill_event(struct stats_event *event, struct proxy *proxy,
     stats_event_text(event->rules_version, sizeof(event->rules_version),
                      slice_of_text(rule_set_version(screen_policy_rules(proxy->snapshot.policy))));
     stats_event_text(event->call_id, sizeof(event->call_id), recorded->request->message->call_id);
-    fill_parties(event, proxy);
+    screen_report_parties(event, proxy->parts.screening);
 }
 
 static void write_event(struct proxy *proxy, const struct recorded *recorded)
@@ -337,7 +294,7 @@ static void write_event(struct proxy *proxy, const struct recorded *recorded)
     }
     fill_event(event, proxy, recorded);
     if (recorded->verdict->rules_ran)
-        fill_rules(event, proxy, screen_engine_outcome(proxy->parts.screening));
+        screen_report_rules(event, proxy->parts.screening, proxy->snapshot.policy);
     stats_event_commit(proxy->parts.events);
 }
 
@@ -423,8 +380,15 @@ static void count_verdict(struct proxy *proxy, const struct recorded *recorded)
     stats_count_label(parts->stats, STATS_FAMILY_VERDICTS, parts->labels->actions[verdict->action]);
     stats_count_label(parts->stats, STATS_FAMILY_REASONS,
                       parts->labels->authorities[verdict->authority]);
-    if (verdict->degraded)
+    screen_tally_call(&parts->labels->tally, parts->stats,
+                      verdict->authority != SCREEN_AUTHORITY_EMERGENCY
+                          ? screen_engine_facts(parts->screening)
+                          : NULL);
+    if (verdict->degraded) {
         stats_count(parts->stats, STATS_VERDICTS_DEGRADED);
+        screen_tally_degraded(&parts->labels->tally, parts->stats,
+                              screen_report_missing(parts->screening, verdict));
+    }
     if (verdict->over_budget)
         stats_count_label(parts->stats, STATS_FAMILY_TRUNK_OVER_BUDGET,
                           recorded->request->from->label_over_budget);

@@ -17,6 +17,7 @@ static const char options_extra[] =
 void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *registry)
 {
     memset(labels, 0, sizeof(*labels));
+    screen_tally_register(&labels->tally, registry);
     for (unsigned i = 0; i < RULE_ACTION_COUNT; i++)
         labels->actions[i] = stats_label(registry, STATS_FAMILY_VERDICTS,
                                          slice_of_text(rule_action_name((enum rule_action_kind)i)));

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "rules/part.h"
 #include "screening/feature.h"
+
+enum { PARTS_CHUNK = 64 << 10 };
 
 struct screen_policy {
     const struct screen_settings *settings;
@@ -12,6 +15,7 @@ struct screen_policy {
     struct num_protected *protected_lines;
     size_t rule_count;
     struct screen_rule_labels *rule_labels; /* [rule] */
+    struct screen_rule_features *features;  /* [rule] */
     uint32_t *type_labels;                  /* [rule] */
     struct screen_budget **budgets;         /* [rule]; NULL: no rule has one */
     /* [rule]: whether its budget is demoted, as evaluations want to read it. */
@@ -80,6 +84,54 @@ static int label_rules(struct screen_policy *policy, const struct rule_set *rule
     return 0;
 }
 
+/* ---- features ------------------------------------------------------------------------------ */
+
+static void note_feature(uint64_t words[RULE_FEATURE_WORDS], uint16_t feature)
+{
+    words[feature / 64] |= UINT64_C(1) << (feature % 64);
+}
+
+static void note_card_value(void *context, uint16_t feature, const struct rule_value *value)
+{
+    (void)value;
+    note_feature(context, feature);
+}
+
+static void keep_features(struct screen_rule_features *kept,
+                          const uint64_t words[RULE_FEATURE_WORDS])
+{
+    for (uint16_t feature = 0; feature < SCREEN_FEATURE_COUNT; feature++)
+        if ((words[feature / 64] >> (feature % 64) & 1) != 0 && kept->count < SCREEN_RULE_FEATURES)
+            kept->features[kept->count++] = feature;
+}
+
+/* Read back from the compiled conditions, so that the call path need not ask what a rule is about.
+ * A mere check (not `wanted`) reports no calls and spares itself the work. */
+static int find_features(struct screen_policy *policy, const struct rule_set *rules, bool wanted)
+{
+    struct arena *arena = NULL;
+    size_t count = rule_set_count(rules);
+    policy->features = calloc(count + 1, sizeof(*policy->features));
+    if (policy->features == NULL)
+        return -ENOMEM;
+    int error = arena_create(PARTS_CHUNK, 0, &arena);
+    for (size_t i = 0; i < count && error == 0 && wanted; i++) {
+        uint64_t words[RULE_FEATURE_WORDS] = {0};
+        struct rule_part *root = NULL;
+        error = rule_set_parts(rules, i, arena, &root);
+        if (error != 0)
+            break;
+        for (size_t word = 0; root != NULL && word < RULE_FEATURE_WORDS; word++)
+            words[word] |= root->features[word];
+        rule_set_card_values(rules, i, note_card_value, words);
+        keep_features(&policy->features[i], words);
+        arena_reset(arena);
+    }
+    if (arena != NULL)
+        arena_destroy(arena);
+    return error;
+}
+
 /* Of enforced rules only: what blocks nobody needs no limit. */
 static bool has_budget(const struct rule_info *info)
 {
@@ -139,6 +191,8 @@ int screen_policy_create(const struct screen_settings *settings, struct rule_set
         goto out;
     error = label_rules(created, rules, registry);
     if (error == 0)
+        error = find_features(created, rules, registry != NULL);
+    if (error == 0)
         error = open_budgets(created, rules, ledger);
     if (error != 0)
         goto out;
@@ -163,6 +217,12 @@ const struct screen_settings *screen_policy_settings(const struct screen_policy 
 const struct num_protected *screen_policy_protected(const struct screen_policy *policy)
 {
     return policy->protected_lines;
+}
+
+const struct screen_rule_features *screen_policy_rule_features(const struct screen_policy *policy,
+                                                               uint32_t rule)
+{
+    return &policy->features[rule];
 }
 
 const struct screen_rule_labels *screen_policy_rule_labels(const struct screen_policy *policy,
@@ -236,6 +296,7 @@ void screen_policy_destroy(struct screen_policy *policy)
     rule_set_destroy(policy->rules);
     num_protected_destroy(policy->protected_lines);
     free(policy->rule_labels);
+    free(policy->features);
     free(policy->type_labels);
     free(policy);
 }

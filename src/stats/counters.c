@@ -65,6 +65,7 @@ struct stats_registry {
     struct family families[STATS_FAMILY_COUNT];
     struct hash_key key;
     pthread_mutex_t lock;
+    struct stats_shard *own; /* written under the lock */
     /* Newest first, pushed with release under the lock; a reader that loads it with acquire sees
      * the whole list, because `next` never changes afterwards. */
     struct stats_shard *_Atomic shards;
@@ -144,6 +145,8 @@ uint32_t stats_label(struct stats_registry *registry, enum stats_family family, 
         id = known->id;
     else if (count < family_rows[family].capacity && label_add(registry, labels, name) == 0)
         id = count;
+    else
+        stats_count(registry->own, STATS_LABELS_REFUSED);
     pthread_mutex_unlock(&registry->lock);
     return id;
 }
@@ -185,6 +188,8 @@ int stats_registry_create(struct stats_registry **registry)
     int error = random_bytes(&made->key, sizeof(made->key));
     for (size_t i = 0; i < STATS_FAMILY_COUNT && error == 0; i++)
         error = family_create(made, &made->families[i], &family_rows[i]);
+    if (error == 0)
+        error = stats_shard_create(made, &made->own);
     if (error != 0) {
         stats_registry_destroy(made);
         return error;

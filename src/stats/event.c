@@ -8,6 +8,16 @@
 
 #include "base/ring.h"
 
+const char *stats_event_kind_name(enum stats_event_kind kind)
+{
+    static const char *const names[STATS_EVENT_KIND_COUNT] = {
+#define KIND_NAME(identifier, word) [identifier] = (word),
+        STATS_EVENT_KIND_TABLE(KIND_NAME)
+#undef KIND_NAME
+    };
+    return names[kind];
+}
+
 /* What the ring adds to a record at most: its header and the rounding of the size. */
 enum { RING_OVERHEAD = 32, RECORDS_MINIMUM = 4 };
 

@@ -11,7 +11,7 @@
 #include "stats/catalogue.h"
 #include "stats/json.h"
 
-enum { LINE_FIRST_CAPACITY = 8192, EPOCH_TEXT = 48 };
+enum { LINE_FIRST_CAPACITY = 8192 };
 
 struct totals {
     uint64_t counters[STATS_COUNTER_COUNT];
@@ -25,7 +25,7 @@ struct totals {
 
 struct stats_stream {
     struct stats_source source;
-    char epoch[EPOCH_TEXT];
+    char epoch[STATS_EPOCH_TEXT];
     char *memory;
     size_t capacity;
     uint64_t now_us; /* of the last counts line */
@@ -42,7 +42,7 @@ struct line_request {
     uint64_t interval_us;
     uint64_t missed_counts;
     uint64_t missed_events;
-    const struct stats_event *event;
+    struct stats_history_span events;
 };
 
 typedef void line_fn(const struct stats_stream *stream, struct stats_json *json,
@@ -64,6 +64,15 @@ int stats_epoch_create(uint64_t wall_us, struct stats_epoch *epoch)
 {
     epoch->started_us = wall_us;
     return random_bytes(&epoch->id, sizeof(epoch->id));
+}
+
+void stats_epoch_text(const struct stats_epoch *epoch, char text[STATS_EPOCH_TEXT])
+{
+    struct buffer out = buffer_over(text, STATS_EPOCH_TEXT - 1);
+    buffer_append_uint(&out, epoch->started_us / 1000000);
+    buffer_append_char(&out, '-');
+    buffer_append_hex(&out, epoch->id, 16);
+    text[out.length] = '\0';
 }
 
 /* ---- totals ------------------------------------------------------------------------------- */
@@ -153,6 +162,8 @@ static void render_hello(const struct stats_stream *stream, struct stats_json *j
     stats_json_text(json, "version", stream->source.version);
     stats_json_text(json, "node", stream->source.node);
     stats_json_uint(json, "interval_us", request->interval_us);
+    stats_json_uint(json, "oldest", request->events.oldest);
+    stats_json_uint(json, "newest", request->events.newest);
 }
 
 static void render_counters(const struct stats_stream *stream, struct stats_json *json)
@@ -255,140 +266,7 @@ static void render_gap(const struct stats_stream *stream, struct stats_json *jso
     stats_json_uint(json, "missed_events", request->missed_events);
 }
 
-/* ---- events ------------------------------------------------------------------------------- */
-
-static void render_label(const struct stats_stream *stream, struct stats_json *json,
-                         const char *key, enum stats_family family, uint32_t label)
-{
-    stats_json_slice(json, key, stats_label_name(stream->source.registry, family, label));
-}
-
-/* Label 0 of an event that has no such thing, or whose family was full. */
-static void render_optional_label(const struct stats_stream *stream, struct stats_json *json,
-                                  const char *key, enum stats_family family, uint32_t label)
-{
-    if (label == 0)
-        stats_json_null(json, key);
-    else
-        render_label(stream, json, key, family, label);
-}
-
-/* Empty texts are facts that are not known. */
-static void render_fact(struct stats_json *json, const char *key, const char *text, size_t capacity)
-{
-    struct slice fact = slice_make(text, strnlen(text, capacity));
-    stats_json_slice(json, key, fact.length > 0 ? fact : (struct slice){0});
-}
-
-#define FACT(json, key, array) render_fact((json), (key), (array), sizeof(array))
-
-static void render_party(struct stats_json *json, const char *key, const char raw[48],
-                         const char number[24], const char country[4])
-{
-    stats_json_begin_object(json, key);
-    render_fact(json, "raw", raw, sizeof(((struct stats_event *)0)->caller_raw));
-    render_fact(json, "number", number, sizeof(((struct stats_event *)0)->caller));
-    render_fact(json, "country", country, sizeof(((struct stats_event *)0)->caller_country));
-    stats_json_end_object(json);
-}
-
-static void render_event_rules(const struct stats_stream *stream, struct stats_json *json,
-                               const struct stats_event *event)
-{
-    size_t listed = event->rule_count < STATS_EVENT_RULES ? event->rule_count : STATS_EVENT_RULES;
-    stats_json_uint(json, "rules_fired", event->rule_count);
-    stats_json_begin_array(json, "rules");
-    for (size_t i = 0; i < listed; i++) {
-        stats_json_begin_object(json, NULL);
-        render_label(stream, json, "id", STATS_FAMILY_RULES, event->rules[i].label);
-        stats_json_int(json, "points", event->rules[i].points);
-        stats_json_boolean(json, "shadow", event->rules[i].shadow);
-        stats_json_end_object(json);
-    }
-    stats_json_end_array(json);
-}
-
-static void render_missing(struct stats_json *json, const struct stats_event *event)
-{
-    static const char *const words[STATS_MISSING_COUNT] = {
-#define MISSING_WORD(name, word) [name] = word,
-        STATS_MISSING_TABLE(MISSING_WORD)
-#undef MISSING_WORD
-    };
-    stats_json_begin_array(json, "missing");
-    for (unsigned i = 0; i < STATS_MISSING_COUNT; i++)
-        if ((event->missing >> i & 1) != 0)
-            stats_json_text(json, NULL, words[i]);
-    stats_json_end_array(json);
-}
-
-static void render_would_get(const struct stats_stream *stream, struct stats_json *json,
-                             const struct stats_event *event)
-{
-    if (event->would_action == 0) {
-        stats_json_null(json, "would_get");
-        return;
-    }
-    stats_json_begin_object(json, "would_get");
-    render_label(stream, json, "action", STATS_FAMILY_VERDICTS, event->would_action);
-    stats_json_uint(json, "score", event->would_score);
-    stats_json_uint(json, "code", event->would_code);
-    stats_json_end_object(json);
-}
-
-static void render_event_id(const struct stats_stream *stream, struct stats_json *json,
-                            const struct stats_event *event)
-{
-    char memory[EPOCH_TEXT + 32];
-    struct buffer id = buffer_over(memory, sizeof(memory));
-    buffer_append_text(&id, stream->epoch);
-    buffer_append_char(&id, '-');
-    buffer_append_uint(&id, event->worker);
-    buffer_append_char(&id, '-');
-    buffer_append_uint(&id, event->sequence);
-    stats_json_slice(json, "id", buffer_slice(&id));
-}
-
-static void render_event(const struct stats_stream *stream, struct stats_json *json,
-                         const struct line_request *request)
-{
-    const struct stats_event *event = request->event;
-    render_head(stream, json, "event", event->wall_us);
-    stats_json_text(json, "event", event->kind == STATS_EVENT_ALERT ? "alert" : "verdict");
-    render_event_id(stream, json, event);
-    stats_json_text(json, "node", stream->source.node);
-    FACT(json, "alert", event->alert);
-    FACT(json, "call_id", event->call_id);
-    render_party(json, "caller", event->caller_raw, event->caller, event->caller_country);
-    render_party(json, "callee", event->callee_raw, event->callee, event->callee_country);
-    FACT(json, "diverting", event->diverting);
-    render_optional_label(stream, json, "trunk_in", STATS_FAMILY_TRUNK_CALLS_IN, event->trunk_in);
-    render_optional_label(stream, json, "trunk_out", STATS_FAMILY_TRUNK_CALLS_OUT,
-                          event->trunk_out);
-    render_label(stream, json, "action", STATS_FAMILY_VERDICTS, event->action);
-    render_label(stream, json, "reason", STATS_FAMILY_REASONS, event->reason);
-    render_optional_label(stream, json, "type", STATS_FAMILY_TYPES, event->type);
-    stats_json_uint(json, "score", event->score);
-    stats_json_uint(json, "code", event->code);
-    stats_json_boolean(json, "degraded", event->degraded);
-    render_missing(json, event);
-    stats_json_boolean(json, "would_have", event->would_have);
-    render_would_get(stream, json, event);
-    render_event_rules(stream, json, event);
-    FACT(json, "rules_version", event->rules_version);
-    stats_json_uint(json, "screening_ns", event->screening_ns);
-}
-
 /* ---- life --------------------------------------------------------------------------------- */
-
-static void write_epoch(struct stats_stream *stream)
-{
-    struct buffer text = buffer_over(stream->epoch, sizeof(stream->epoch) - 1);
-    buffer_append_uint(&text, stream->source.epoch.started_us / 1000000);
-    buffer_append_char(&text, '-');
-    buffer_append_hex(&text, stream->source.epoch.id, 16);
-    stream->epoch[text.length] = '\0';
-}
 
 int stats_stream_create(const struct stats_source *source, uint64_t now_us,
                         struct stats_stream **stream)
@@ -399,7 +277,7 @@ int stats_stream_create(const struct stats_source *source, uint64_t now_us,
         return -ENOMEM;
     made->source = *source;
     made->now_us = now_us;
-    write_epoch(made);
+    stats_epoch_text(&made->source.epoch, made->epoch);
     made->capacity = LINE_FIRST_CAPACITY;
     made->memory = malloc(made->capacity);
     made->last = calloc(1, sizeof(*made->last));
@@ -427,9 +305,10 @@ void stats_stream_destroy(struct stats_stream *stream)
 }
 
 int stats_stream_hello(struct stats_stream *stream, uint64_t wall_us, uint64_t interval_us,
-                       struct slice *line)
+                       struct stats_history_span events, struct slice *line)
 {
-    struct line_request request = {.wall_us = wall_us, .interval_us = interval_us};
+    struct line_request request = {
+        .wall_us = wall_us, .interval_us = interval_us, .events = events};
     return render(stream, render_hello, &request, line);
 }
 
@@ -449,13 +328,6 @@ int stats_stream_counts(struct stats_stream *stream, uint64_t wall_us, uint64_t 
     stream->now_us = now_us;
     stream->lines++;
     return 0;
-}
-
-int stats_stream_event(struct stats_stream *stream, const struct stats_event *event,
-                       struct slice *line)
-{
-    struct line_request request = {.event = event};
-    return render(stream, render_event, &request, line);
 }
 
 int stats_stream_gap(struct stats_stream *stream, uint64_t wall_us, uint64_t missed_counts,

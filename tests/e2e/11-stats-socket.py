@@ -169,8 +169,10 @@ def events():
         version = daemon.status()["rules_version"]
         expected = {
             "event": "verdict", "node": "ringfence", "alert": None, "call_id": caller.call_id,
-            "caller": {"raw": "013900000001", "number": LISTED, "country": "CN"},
-            "callee": {"raw": "01065551234", "number": "+861065551234", "country": "CN"},
+            "caller": {"raw": "013900000001", "number": LISTED, "country": "CN", "region": None,
+                       "kind": "mobile"},
+            "callee": {"raw": "01065551234", "number": "+861065551234", "country": "CN",
+                       "region": "Beijing", "kind": "fixed"},
             "diverting": None, "trunk_in": "carrier", "trunk_out": None, "action": "block",
             "reason": "block", "type": "impersonation", "score": 100, "code": 603,
             "degraded": False, "would_have": False, "rules_fired": 0, "rules": [],
@@ -283,7 +285,7 @@ def _unaccounted(lines):
 @case("a slow reader")
 def slow():
     with Site() as site:
-        daemon = start(site, limits={"per_source": 100000})
+        daemon = start(site, limits={"per_source": 100000}, events={"rate": 0})
         a = sip.Endpoint(site, CALLER)
         fast = daemon.stats(interval="1h", events=True)
         late = daemon.stats(interval="100ms", events=True)

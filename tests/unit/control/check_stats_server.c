@@ -12,7 +12,7 @@ enum { QUEUE_BYTES = 64 << 10 };
 static struct sandbox sandbox;
 static struct stats_registry *registry;
 static struct stats_shard *shard;
-static struct stats_event_queue *queue;
+static struct stats_history *history;
 static struct ctl_stats_server *server;
 static struct stats_source source;
 static struct ctl_stats_settings settings;
@@ -23,14 +23,14 @@ static void setup(void)
     sandbox_open(&sandbox);
     ck_assert_int_eq(stats_registry_create(&registry), 0);
     ck_assert_int_eq(stats_shard_create(registry, &shard), 0);
-    ck_assert_int_eq(stats_event_queue_create(4096, &queue), 0);
+    ck_assert_int_eq(stats_history_create(1 << 20, &history), 0);
     source = (struct stats_source){.registry = registry, .epoch = {1, 2}, .version = "1.0"};
     settings = (struct ctl_stats_settings){.socket = sandbox_socket(&sandbox, 0640),
                                            .interval_us = 1000000,
                                            .clients = 400,
                                            .queue_bytes = QUEUE_BYTES,
                                            .stalled_us = 10000000};
-    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, &queue, 1, &server),
+    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, history, &server),
                      0);
     now_us = rt_loop_now(sandbox.loop);
 }
@@ -38,7 +38,7 @@ static void setup(void)
 static void teardown(void)
 {
     ctl_stats_server_destroy(server);
-    stats_event_queue_destroy(queue);
+    stats_history_destroy(history);
     stats_registry_destroy(registry);
     sandbox_close(&sandbox);
 }
@@ -85,14 +85,24 @@ static void turn_often(void)
         sandbox_turn(&sandbox);
 }
 
+static void push_event(const char *action, uint8_t score)
+{
+    char line[700];
+    uint64_t seq = stats_history_span(history).newest + 1;
+    const struct stats_event_tags tags = {
+        .action = (uint8_t)stats_label(registry, STATS_FAMILY_VERDICTS, slice_of_text(action)),
+        .score = score};
+    /* As long as events are. */
+    snprintf(line, sizeof(line),
+             "{\"kind\":\"event\",\"seq\":%llu,\"action\":\"%s\",\"text\":\"%0500d\"}\n",
+             (unsigned long long)seq, action, 7);
+    stats_history_append(history, seq, &tags, slice_of_text(line));
+}
+
 static void push_events(int count)
 {
-    for (int i = 0; i < count; i++) {
-        struct stats_event *event = stats_event_begin(queue);
-        ck_assert_ptr_nonnull(event);
-        stats_event_text(event->call_id, sizeof(event->call_id), SLICE("abc@example"));
-        stats_event_commit(queue);
-    }
+    for (int i = 0; i < count; i++)
+        push_event("block", 90);
 }
 
 START_TEST(hello_and_counts_come_unasked)
@@ -119,8 +129,9 @@ START_TEST(events_come_when_asked_for)
     push_events(2);
     pass(1);
     expect_kind(asking, "event");
-    ck_assert_ptr_nonnull(strstr(asking->line, "abc@example"));
+    ck_assert_int_eq(said(asking->line, "seq"), 1);
     expect_kind(asking, "event");
+    ck_assert_int_eq(said(asking->line, "seq"), 2);
     pass(1100000);
     expect_kind(asking, "counts");
     expect_kind(silent, "counts");
@@ -129,21 +140,119 @@ START_TEST(events_come_when_asked_for)
 }
 END_TEST
 
-START_TEST(events_nobody_wants_are_taken_all_the_same)
+START_TEST(who_asks_late_gets_what_comes_then)
 {
+    struct peer *reader = connect_reader();
     push_events(100);
     pass(1);
-    ck_assert_ptr_null(stats_event_peek(queue));
+    peer_send(reader, "{\"events\":true,\"counts\":false}\n");
+    turn_often();
+    pass(1);
+    push_events(1);
+    pass(1);
+    expect_kind(reader, "event");
+    ck_assert_int_eq(said(reader->line, "seq"), 101);
+    peer_close(reader);
 }
 END_TEST
 
-START_TEST(a_burst_is_taken_in_parts)
+START_TEST(a_burst_is_told_in_parts)
 {
-    push_events(4000);
-    ck_assert_uint_eq(ctl_stats_server_tick(server, now_us, 0), 0); /* at once again */
-    ck_assert_ptr_nonnull(stats_event_peek(queue));
+    struct peer *reader = connect_reader();
+    peer_send(reader, "{\"events\":true,\"counts\":false,\"filter\":{\"action\":\"tag\"}}\n");
+    turn_often();
+    for (int i = 0; i < 10; i++) /* more in one tick than the history holds would be a gap */
+        push_events(100);
     ck_assert_uint_eq(ctl_stats_server_tick(server, now_us, 0), 20000);
-    ck_assert_ptr_null(stats_event_peek(queue));
+    peer_close(reader);
+}
+END_TEST
+
+START_TEST(a_filter_says_which_events)
+{
+    struct peer *reader = connect_reader();
+    peer_send(reader,
+              "{\"kinds\":[\"event\"],\"filter\":{\"action\":[\"tag\",\"divert\"],\"score\":60}}"
+              "\n");
+    turn_often();
+    push_event("block", 95);
+    push_event("tag", 59);
+    push_event("tag", 60);
+    push_event("divert", 80);
+    pass(1);
+    expect_kind(reader, "event");
+    ck_assert_int_eq(said(reader->line, "seq"), 3);
+    expect_kind(reader, "event");
+    ck_assert_int_eq(said(reader->line, "seq"), 4);
+    peer_send(reader, "{\"filter\":null}\n");
+    turn_often();
+    push_event("block", 95);
+    pass(1);
+    expect_kind(reader, "event");
+    ck_assert_int_eq(said(reader->line, "seq"), 5);
+    peer_close(reader);
+}
+END_TEST
+
+START_TEST(a_reader_resumes_where_it_was)
+{
+    struct peer *first = connect_reader();
+    push_events(1000);
+    pass(1);
+    peer_send(first, "{\"counts\":false,\"resume\":997}\n");
+    turn_often();
+    pass(1);
+    push_events(1);
+    pass(1);
+    for (int64_t seq = 998; seq <= 1001; seq++) {
+        expect_kind(first, "event");
+        ck_assert_int_eq(said(first->line, "seq"), seq);
+    }
+    peer_close(first);
+}
+END_TEST
+
+START_TEST(what_is_gone_is_a_gap_and_the_rest_is_complete)
+{
+    enum { EVENTS = 5000 };
+    struct peer *reader = connect_reader();
+    push_events(EVENTS);
+    struct stats_history_span span = stats_history_span(history);
+    ck_assert_uint_gt(span.oldest, 1);
+    peer_send(reader, "{\"counts\":false,\"resume\":0}\n");
+    turn_often();
+    pass(1);
+    expect_kind(reader, "gap");
+    ck_assert_int_eq(said(reader->line, "missed_events"), (int64_t)span.oldest - 1);
+    /* Far more than its queue holds: the history waits for it. */
+    for (uint64_t seq = span.oldest; seq <= EVENTS; seq++) {
+        pass(1);
+        expect_kind(reader, "event");
+        ck_assert_int_eq(said(reader->line, "seq"), (int64_t)seq);
+    }
+    push_events(1);
+    pass(20000);
+    expect_kind(reader, "event");
+    ck_assert_int_eq(said(reader->line, "seq"), EVENTS + 1);
+    peer_close(reader);
+}
+END_TEST
+
+START_TEST(resuming_elsewhere_is_explained)
+{
+    static const char *const requests[] = {
+        "{\"counts\":false,\"resume\":5000}\n",
+        "{\"counts\":false,\"resume\":1,\"epoch\":\"0-0000000000000003\"}\n",
+    };
+    struct peer *reader = connect_reader();
+    push_events(2);
+    pass(1);
+    peer_send(reader, requests[_i]);
+    expect_kind(reader, "error");
+    pass(1);
+    expect_kind(reader, "event");
+    ck_assert_int_eq(said(reader->line, "seq"), 1);
+    peer_close(reader);
 }
 END_TEST
 
@@ -190,6 +299,11 @@ static const struct {
     {"{\"interval\":\"10ms\"}\n", "from \\\"100ms\\\" to \\\"1h\\\""},
     {"{\"interval\":5}\n", "from \\\"100ms\\\" to \\\"1h\\\""},
     {"{\"events\":\n", "too early"},
+    {"{\"kinds\":[\"hello\"]}\n", "a list of"},
+    {"{\"resume\":-1}\n", "the seq of an event"},
+    {"{\"filter\":{\"colour\":\"red\"}}\n", "action, rule, type, trunk"},
+    {"{\"filter\":{\"score\":101}}\n", "0 to 100"},
+    {"{\"filter\":[]}\n", "an object of action"},
 };
 
 START_TEST(a_bad_request_is_explained_and_changes_nothing)
@@ -332,7 +446,7 @@ END_TEST
 START_TEST(a_socket_in_use_is_not_taken)
 {
     struct ctl_stats_server *second;
-    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, NULL, 0, &second),
+    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, history, &second),
                      -EADDRINUSE);
     peer_close(connect_reader());
 }
@@ -347,7 +461,7 @@ START_TEST(a_stale_socket_is_replaced)
     int stale = socket(AF_UNIX, SOCK_STREAM, 0);
     ck_assert_int_eq(bind(stale, (struct sockaddr *)&address, sizeof(address)), 0);
     close(stale);
-    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, &queue, 1, &server),
+    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, history, &server),
                      0);
     peer_close(connect_reader());
 }
@@ -358,7 +472,7 @@ START_TEST(another_file_is_left_alone)
     ctl_stats_server_destroy(server);
     FILE *file = fopen(sandbox.path, "w");
     fclose(file);
-    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, NULL, 0, &server),
+    ck_assert_int_eq(ctl_stats_server_create(sandbox.loop, &settings, &source, history, &server),
                      -ENOTSOCK);
     server = NULL;
     ck_assert_int_eq(access(sandbox.path, F_OK), 0);
@@ -390,8 +504,12 @@ int main(void)
     tcase_add_checked_fixture(readers, setup, teardown);
     tcase_add_test(readers, hello_and_counts_come_unasked);
     tcase_add_test(readers, events_come_when_asked_for);
-    tcase_add_test(readers, events_nobody_wants_are_taken_all_the_same);
-    tcase_add_test(readers, a_burst_is_taken_in_parts);
+    tcase_add_test(readers, who_asks_late_gets_what_comes_then);
+    tcase_add_test(readers, a_filter_says_which_events);
+    tcase_add_test(readers, a_reader_resumes_where_it_was);
+    tcase_add_test(readers, what_is_gone_is_a_gap_and_the_rest_is_complete);
+    tcase_add_loop_test(readers, resuming_elsewhere_is_explained, 0, 2);
+    tcase_add_test(readers, a_burst_is_told_in_parts);
     tcase_add_test(readers, each_reader_has_its_interval);
     tcase_add_test(readers, a_reader_may_want_events_only);
     tcase_add_loop_test(readers, a_bad_request_is_explained_and_changes_nothing, 0,

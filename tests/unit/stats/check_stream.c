@@ -70,12 +70,15 @@ static struct json_object *counts(uint64_t now_us)
 START_TEST(hello_introduces)
 {
     struct slice line;
-    ck_assert_int_eq(stats_stream_hello(stream, 1795465060123000, 500000, &line), 0);
+    const struct stats_history_span events = {7, 12};
+    ck_assert_int_eq(stats_stream_hello(stream, 1795465060123000, 500000, events, &line), 0);
     struct json_object *hello = parse(line, "hello");
     ck_assert_str_eq(json_object_get_string(at(hello, "time")), "2026-11-23T20:17:40.123Z");
     ck_assert_str_eq(json_object_get_string(at(hello, "started")), "2026-11-23T20:17:32.000Z");
     ck_assert_str_eq(json_object_get_string(at(hello, "node")), "n1");
     ck_assert_int_eq(number(hello, "interval_us"), 500000);
+    ck_assert_int_eq(number(hello, "oldest"), 7);
+    ck_assert_int_eq(number(hello, "newest"), 12);
     json_object_put(hello);
 }
 END_TEST
@@ -162,90 +165,6 @@ START_TEST(gap_says_what_was_missed)
 }
 END_TEST
 
-static struct stats_event verdict(void)
-{
-    struct stats_event event = {.wall_us = 1795465060000000, .sequence = 9, .worker = 3};
-    event.action = (uint8_t)stats_label(registry, STATS_FAMILY_VERDICTS, SLICE("block"));
-    event.trunk_in = stats_label(registry, STATS_FAMILY_TRUNK_CALLS_IN, SLICE("sbc-a"));
-    event.rule_count = 12; /* more than an event holds */
-    for (int i = 0; i < STATS_EVENT_RULES; i++)
-        event.rules[i] = (struct stats_event_rule){
-            stats_label(registry, STATS_FAMILY_RULES, SLICE("foreign")), -5, i == 1};
-    stats_event_text(event.caller_raw, sizeof(event.caller_raw), SLICE("0086\"\n\xff<script>"));
-    stats_event_text(event.caller, sizeof(event.caller), SLICE("+8613800138000"));
-    return event;
-}
-
-START_TEST(event_has_its_labels_resolved)
-{
-    struct stats_event event = verdict();
-    struct slice line;
-    ck_assert_int_eq(stats_stream_event(stream, &event, &line), 0);
-    struct json_object *object = parse(line, "event");
-    ck_assert_str_eq(json_object_get_string(at(object, "id")), "1795465052-0000000000000abc-3-9");
-    ck_assert_str_eq(json_object_get_string(at(object, "event")), "verdict");
-    ck_assert_str_eq(json_object_get_string(at(object, "action")), "block");
-    ck_assert_str_eq(json_object_get_string(at(object, "trunk_in")), "sbc-a");
-    ck_assert_ptr_null(at(object, "trunk_out"));
-    ck_assert_ptr_null(at(object, "alert"));
-    ck_assert_int_eq(number(object, "rules_fired"), 12);
-    ck_assert_uint_eq(json_object_array_length(at(object, "rules")), STATS_EVENT_RULES);
-    struct json_object *rule = json_object_array_get_idx(at(object, "rules"), 1);
-    ck_assert_str_eq(json_object_get_string(at(rule, "id")), "foreign");
-    ck_assert_int_eq(number(rule, "points"), -5);
-    ck_assert(json_object_get_boolean(at(rule, "shadow")));
-    json_object_put(object);
-}
-END_TEST
-
-START_TEST(event_says_what_else_the_call_would_have_got)
-{
-    struct stats_event event = verdict();
-    struct slice line;
-    ck_assert_int_eq(stats_stream_event(stream, &event, &line), 0);
-    struct json_object *object = parse(line, "event");
-    ck_assert(json_object_object_get_ex(object, "would_get", NULL));
-    ck_assert_ptr_null(at(object, "would_get"));
-    json_object_put(object);
-    event.would_action = event.action;
-    event.would_score = 95;
-    event.would_code = 603;
-    ck_assert_int_eq(stats_stream_event(stream, &event, &line), 0);
-    object = parse(line, "event");
-    ck_assert_str_eq(json_object_get_string(at(object, "would_get.action")), "block");
-    ck_assert_int_eq(number(object, "would_get.score"), 95);
-    ck_assert_int_eq(number(object, "would_get.code"), 603);
-    json_object_put(object);
-}
-END_TEST
-
-START_TEST(event_bytes_of_peers_are_encoded)
-{
-    struct stats_event event = verdict();
-    struct slice line;
-    ck_assert_int_eq(stats_stream_event(stream, &event, &line), 0);
-    for (size_t i = 0; i + 1 < line.length; i++)
-        ck_assert_int_ge((unsigned char)line.data[i], 0x20);
-    struct json_object *object = parse(line, "event");
-    ck_assert_str_eq(json_object_get_string(at(object, "caller.raw")),
-                     "0086\"\n\xef\xbf\xbd<script>");
-    json_object_put(object);
-}
-END_TEST
-
-START_TEST(an_event_with_wild_labels_is_still_a_line)
-{
-    struct stats_event event;
-    memset(&event, 0xee, sizeof(event)); /* no text is terminated, no label exists */
-    event.degraded = event.would_have = false;
-    for (int i = 0; i < STATS_EVENT_RULES; i++)
-        event.rules[i].shadow = false;
-    struct slice line;
-    ck_assert_int_eq(stats_stream_event(stream, &event, &line), 0);
-    json_object_put(parse(line, "event"));
-}
-END_TEST
-
 START_TEST(epochs_differ)
 {
     struct stats_epoch first;
@@ -267,10 +186,6 @@ int main(void)
     tcase_add_test(lines, latency_in_all_and_since_the_last_line);
     tcase_add_test(lines, thousands_of_rules_fit);
     tcase_add_test(lines, gap_says_what_was_missed);
-    tcase_add_test(lines, event_has_its_labels_resolved);
-    tcase_add_test(lines, event_says_what_else_the_call_would_have_got);
-    tcase_add_test(lines, event_bytes_of_peers_are_encoded);
-    tcase_add_test(lines, an_event_with_wild_labels_is_still_a_line);
     tcase_add_test(lines, epochs_differ);
     suite_add_tcase(suite, lines);
 
