@@ -90,6 +90,7 @@ struct daemon_settings {
     struct ctl_control_settings control;
     struct daemon_log_settings log;
     struct tp_dns_settings dns;
+    struct tp_stream_settings streams;
     struct conf_text_list rules;
     uint32_t workers; /* 0: one per processor */
     bool pin_workers;

@@ -41,8 +41,13 @@ struct proxy_trunk {
     bool open_targets;
     struct proxy_boundary boundary;
     const struct proxy_redirect_settings *redirect; /* its peer only asks; NULL: calls pass */
-    int16_t listener_v4; /* that requests to this trunk leave from; -1: none */
-    int16_t listener_v6;
+    /* That requests to this trunk leave from, by enum tp_protocol, for IPv4 and IPv6; -1: none. */
+    int16_t listeners[TP_PROTOCOL_COUNT][2];
+    int8_t only_protocol; /* of all of these; -1: there are several */
+    uint8_t udp_size;     /* enum proxy_udp_size */
+    uint32_t label_connections;
+    uint32_t connections; /* at most; 0: no limit of its own */
+    struct tp_tls *tls;   /* NULL: as the listener has it */
     struct slice network;
     struct tp_network *sources;
     size_t source_count;
@@ -100,8 +105,23 @@ bool proxy_trunk_owns(const struct proxy_trunk *trunk, const struct tp_address *
 size_t proxy_trunk_order(const struct proxy_trunk *trunk, const struct hash_key *key,
                          struct slice call_id, struct proxy_choice *choices, size_t capacity);
 
-/* The listener from which an address of this trunk is reached; -1: none of that family. */
-int proxy_trunk_listener(const struct proxy_trunk *trunk, const struct tp_address *address);
+/* The listener from which an address of this trunk is reached; -1: none of that family and
+ * protocol. */
+int proxy_trunk_listener(const struct proxy_trunk *trunk, const struct tp_address *address,
+                         int protocol);
+
+/* What the trunk speaks at an address that says nothing of it: as the target there, else as its
+ * first target. */
+int proxy_trunk_protocol(const struct proxy_trunk *trunk, const struct tp_address *address);
+
+/* The trunk that a connection to an address is for, and the name by which the peer is known there;
+ * the address itself (written to memory) where it has none. NULL: no trunk's. */
+const struct proxy_trunk *proxy_plan_target(const struct proxy_plan *plan, uint16_t listener,
+                                            const struct tp_address *address,
+                                            char memory[TP_ADDRESS_TEXT], struct slice *host);
+uint8_t proxy_plan_protocol(const struct proxy_plan *plan, uint16_t listener);
+/* The certificates of a listener; NULL: it has none. */
+struct tp_tls *proxy_plan_tls(const struct proxy_plan *plan, uint16_t listener);
 
 /* NULL is allowed. */
 void proxy_plan_destroy(struct proxy_plan *plan);

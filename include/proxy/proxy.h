@@ -78,6 +78,10 @@ void proxy_undrain(struct proxy *proxy);
 
 void proxy_receive(struct proxy *proxy, const struct tp_packet *packet);
 
+/* Who is at the other end of a connection that begins, as tp_events.identify wants it. */
+bool proxy_identify(const struct proxy *proxy, uint16_t listener, const struct tp_address *address,
+                    bool accepted, struct tp_peer *peer);
+
 /* The keyed hash by which roll-outs and `explain` know a call. */
 uint64_t proxy_call_hash(const struct ident_marks *marks, struct slice call_id);
 

@@ -9,11 +9,14 @@
 #include "config/schema.h"
 #include "proxy/boundary.h"
 #include "proxy/redirect.h"
+#include "transport/settings.h"
 #include "transport/target.h"
 
 /* One entry of `listen`. */
 struct proxy_listen_settings {
     struct conf_address address;
+    int transport; /* enum tp_protocol */
+    struct tp_certificate_settings tls;
     struct slice advertise;
     struct slice network;
     struct conf_text_list aliases;
@@ -33,6 +36,19 @@ struct proxy_number_rule_settings {
 struct proxy_numbering_settings {
     struct slice name;
     struct conf_object_list rules; /* struct proxy_number_rule_settings */
+};
+
+/* What becomes of a request that is too large for a datagram (RFC 3261 section 18.1.1):
+ * X(identifier, word, help) */
+#define PROXY_UDP_SIZE_TABLE(X)                                              \
+    X(SEND, "send", "it is sent all the same, in fragments of IP")           \
+    X(TCP, "tcp", "it goes by TCP to the same address, as the RFC wants it") \
+    X(REFUSE, "refuse", "it is refused with 513")
+
+enum proxy_udp_size {
+#define PROXY_UDP_SIZE_ROW(identifier, word, help) PROXY_UDP_SIZE_##identifier,
+    PROXY_UDP_SIZE_TABLE(PROXY_UDP_SIZE_ROW)
+#undef PROXY_UDP_SIZE_ROW
 };
 
 /* One entry of a trunk's `targets`. */
@@ -58,6 +74,9 @@ struct proxy_trunk_settings {
     struct proxy_boundary_settings boundary;
     struct proxy_redirect_settings redirect;
     struct conf_object_list targets; /* struct proxy_target_settings */
+    int udp_size;                    /* enum proxy_udp_size */
+    uint32_t connections;            /* 0: no limit of its own */
+    struct tp_certificate_settings tls;
 };
 
 /* One entry of `routes`. */

@@ -9,10 +9,19 @@
 #define STATS_COUNTER_TABLE(X)                                                                     \
     X(DATAGRAMS_RECEIVED, "datagrams_received", "datagrams received on SIP sockets")               \
     X(DATAGRAMS_SENT, "datagrams_sent", "datagrams handed to the kernel")                          \
-    X(DATAGRAMS_HANDED_OVER, "datagrams_handed_over", "datagrams passed to the owning worker")     \
+    X(DATAGRAMS_HANDED_OVER, "datagrams_handed_over", "messages passed to the owning worker")      \
     X(DATAGRAMS_FRAGMENTED, "datagrams_fragmented", "datagrams sent that exceed 1472 bytes")       \
-    X(RING_FULL, "ring_full", "datagrams lost because the ring to the owner was full")             \
-    X(SEND_FAILED, "send_failed", "datagrams that the kernel refused to send")                     \
+    X(RING_FULL, "ring_full", "messages lost or held up as the ring to a worker was full")         \
+    X(SEND_FAILED, "send_failed", "messages that could not be sent")                               \
+    X(UDP_BECAME_TCP, "udp_became_tcp", "requests sent by TCP as they are too large for UDP")      \
+    X(TOO_LARGE_FOR_UDP, "too_large_for_udp", "requests refused as they are too large for UDP")    \
+    X(STREAM_RECEIVED, "stream_received", "messages received over connections")                    \
+    X(STREAM_SENT, "stream_sent", "messages written to connections")                               \
+    X(CONNECTIONS_ACCEPTED, "connections_accepted", "connections that peers opened")               \
+    X(CONNECTIONS_OPENED, "connections_opened", "connections that were opened to peers")           \
+    X(CONNECTION_QUEUE_FULL, "connection_queue_full", "messages for which a connection was full")  \
+    X(PINGS_RECEIVED, "pings_received", "keep-alives of peers on connections, answered")           \
+    X(PINGS_SENT, "pings_sent", "keep-alives sent on connections")                                 \
     X(UNKNOWN_SOURCE, "unknown_source", "datagrams from addresses of no trunk, met with silence")  \
     X(REQUESTS, "requests", "well-formed requests from trunks")                                    \
     X(RESPONSES, "responses", "well-formed responses from trunks")                                 \
@@ -86,6 +95,10 @@ enum stats_counter {
     X(TRUNK_OVER_BUDGET, "trunk_over_budget", "trunk", 1024,                                \
       "calls that a list would have blocked but for the budget of their ingress trunk")     \
     X(TRUNK_ANSWERED, "trunk_answered", "trunk", 1024, "answered calls by egress trunk")    \
+    X(TRUNK_CONNECTIONS, "trunk_connections", "trunk", 1024,                                \
+      "connections accepted from a trunk and opened to it")                                 \
+    X(CONNECTIONS_CLOSED, "connections_closed", "reason", 64,                               \
+      "connections closed, refused or not established by reason")                           \
     X(MALFORMED, "malformed", "reason", 64, "messages refused or dropped by reason")        \
     X(REFUSED, "refused", "code", 64, "final codes that this program answered itself")      \
     X(BOUNDARY, "boundary", "header", 16,                                                   \
@@ -145,6 +158,8 @@ enum stats_histogram {
     X(CALLS_HELD, "calls_held", "call records held")                                             \
     X(CALLS_PARKED, "calls_parked", "calls waiting for a pending input")                         \
     X(TRANSACTION_BYTES, "transaction_bytes", "message copies held by transactions")             \
+    X(CONNECTIONS, "connections", "connections that are open")                                   \
+    X(CONNECTION_BYTES, "connection_bytes", "parts of messages held by connections")             \
     X(WORKERS, "workers", "threads that take calls")                                             \
     X(DRAINING, "draining", "1 while new calls are refused: by drain, or before a stop")         \
     X(RULES_LOADED, "rules_loaded", "rules in force")                                            \

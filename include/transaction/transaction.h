@@ -46,6 +46,9 @@ struct txn_output {
     /* Whether what leaves from this listener arrives in order or not at all (section 17: no
      * retransmissions, timers D, I, J and K of zero). NULL: none is. */
     bool (*reliable)(void *argument, uint16_t listener);
+    /* A response, over the connection that its request came by (section 18.2.2). NULL: by send. */
+    void (*respond)(void *argument, uint16_t listener, uint64_t connection,
+                    const struct tp_address *to, struct slice bytes);
 };
 
 #define TXN_SOURCE_SLOTS 1024
@@ -84,6 +87,8 @@ struct txn_reply {
 
 void txn_reply_to(const struct smsg *request, const struct tp_packet *packet,
                   struct txn_reply *reply);
+void txn_respond(const struct txn_output *output, uint16_t listener, uint64_t connection,
+                 const struct tp_address *to, struct slice bytes);
 
 enum txn_request_result txn_receive_request(struct txn_layer *layer, const struct smsg *request,
                                             const struct tp_packet *packet);
@@ -98,6 +103,8 @@ int txn_server_create(struct txn_layer *layer, const struct smsg *request,
                       struct txn_server **server) MUST_CHECK;
 
 void *txn_server_user(const struct txn_server *server);
+/* What its responses go by; 0: datagrams. */
+uint64_t txn_server_connection(const struct txn_server *server);
 /* The copy of the request, valid as long as the server. */
 struct slice txn_server_request(const struct txn_server *server);
 /* What compose needs for the top Via; data == NULL / 0 when received is not to be added. The text

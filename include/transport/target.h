@@ -12,14 +12,16 @@
 
 #include "transport/address.h"
 
-/* X(identifier, word in a URI, service of NAPTR, prefix of SRV names, default port) */
-#define TP_PROTOCOL_TABLE(X)                     \
-    X(UDP, "udp", "SIP+D2U", "_sip._udp.", 5060) \
-    X(TCP, "tcp", "SIP+D2T", "_sip._tcp.", 5060) \
-    X(TLS, "tls", "SIPS+D2T", "_sips._tcp.", 5061)
+/* X(identifier, word in a URI, in a Via, service of NAPTR, prefix of SRV names, default port,
+ *   stream: messages in a stream of bytes, not datagrams) */
+#define TP_PROTOCOL_TABLE(X)                                   \
+    X(UDP, "udp", "UDP", "SIP+D2U", "_sip._udp.", 5060, false) \
+    X(TCP, "tcp", "TCP", "SIP+D2T", "_sip._tcp.", 5060, true)  \
+    X(TLS, "tls", "TLS", "SIPS+D2T", "_sips._tcp.", 5061, true)
 
 enum tp_protocol {
-#define TP_PROTOCOL_ROW(identifier, word, service, prefix, port) TP_PROTOCOL_##identifier,
+#define TP_PROTOCOL_ROW(identifier, word, via, service, prefix, port, stream) \
+    TP_PROTOCOL_##identifier,
     TP_PROTOCOL_TABLE(TP_PROTOCOL_ROW)
 #undef TP_PROTOCOL_ROW
         TP_PROTOCOL_COUNT
@@ -38,11 +40,16 @@ struct tp_target {
 
 struct tp_protocol_row {
     const char *word;
+    const char *via;
     const char *service;
     const char *prefix;
     uint16_t port;
+    bool stream;
 };
 extern const struct tp_protocol_row tp_protocol_rows[TP_PROTOCOL_COUNT];
+
+/* Of a URI's transport parameter, or of a Via; -1: none of ours. */
+int tp_protocol_of(struct slice word);
 
 /* A configured target: "sip:carrier.example;transport=udp", "carrier.example:5070",
  * "10.0.0.1:5060", "[2001:db8::1]". */

@@ -64,6 +64,7 @@ static int copy_listener(struct arena *arena, const struct proxy_listen_settings
     *listener = (struct tp_listener_settings){
         .advertise = arena_copy(arena, from->advertise),
         .network = arena_copy(arena, from->network),
+        .protocol = (uint8_t)from->transport,
         .aliases = aliases,
         .alias_count = from->aliases.count,
     };
@@ -96,12 +97,15 @@ static int bind_group(struct daemon_service *service, const struct daemon_settin
         .ring_bytes = (uint32_t)settings->ring_bytes,
         .batch = BATCH,
         .steering_key = shared->marks.steering,
+        .streams = settings->streams,
+        .registry = shared->registry,
     };
     int error = tp_group_create(&transport, &shared->group, &bad);
     char text[TP_ADDRESS_TEXT];
     if (error != 0 && bad < count)
-        log_error("daemon", "cannot listen on %s: %s",
-                  tp_address_text(&listeners[bad].address, text), error_text(error));
+        log_error("daemon", "cannot listen on %s (%s): %s",
+                  tp_address_text(&listeners[bad].address, text),
+                  tp_protocol_rows[listeners[bad].protocol].word, error_text(error));
     else if (error != 0)
         log_error("daemon", "cannot set up the SIP sockets: %s", error_text(error));
     return error;
@@ -309,12 +313,21 @@ static void log_start(const struct daemon_service *service)
                rule_set_count(rules), rule_set_version(rules));
 }
 
+/* What names may resolve to: that which a listener can send by. */
+static unsigned protocols_of(const struct tp_group *group)
+{
+    unsigned protocols = 0;
+    for (size_t i = 0; group != NULL && i < tp_group_listener_count(group); i++)
+        protocols |= TP_PROTOCOL_BIT(tp_group_listener(group, i)->protocol);
+    return protocols != 0 ? protocols : TP_PROTOCOL_BIT(TP_PROTOCOL_UDP);
+}
+
 /* Before workers take calls: names are known then, or DNS does not answer. */
 static int start_resolver(struct daemon_service *service)
 {
     const struct tp_dns_settings *dns = &service->snapshot->settings.dns;
     struct tp_resolver_settings settings;
-    int error = tp_dns_convert(dns, service->arena, &settings);
+    int error = tp_dns_convert(dns, protocols_of(service->shared.group), service->arena, &settings);
     if (error == 0)
         error = tp_resolver_start(service->resolver, &settings, service->shared.reclaim,
                                   service->shared.registry);

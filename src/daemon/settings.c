@@ -416,6 +416,11 @@ static const struct conf_row daemon_rows[] = {
      CONF_FIELD(struct daemon_settings, dns),
      .section = &tp_dns_section,
      .help = "How targets of trunks that are names are resolved."},
+    {.key = "streams",
+     .type = CONF_SECTION,
+     CONF_FIELD(struct daemon_settings, streams),
+     .section = &tp_stream_section,
+     .help = "Connections of the transports tcp and tls."},
     {.key = "rules",
      .type = CONF_TEXT_LIST,
      CONF_FIELD(struct daemon_settings, rules),
@@ -540,10 +545,12 @@ static const struct conf_row daemon_rows[] = {
          "The nodes of a site share one."},
 };
 
+/* TCP and TLS share their ports, UDP has ports of its own. */
 static bool same_listener(const struct proxy_listen_settings *a,
                           const struct proxy_listen_settings *b)
 {
-    return conf_format_address.equal(&a->address, &b->address);
+    return conf_format_address.equal(&a->address, &b->address) &&
+           tp_protocol_rows[a->transport].stream == tp_protocol_rows[b->transport].stream;
 }
 
 static int check_daemon(struct conf_load *load, const struct conf_node *node, void *object)

@@ -96,6 +96,10 @@ static void fill_trunks(const struct daemon_service *service, struct stats_json 
         stats_json_uint(
             json, "over_budget",
             stats_label_total(registry, STATS_FAMILY_TRUNK_OVER_BUDGET, trunk->label_over_budget));
+        if (service->shared.group != NULL)
+            stats_json_uint(
+                json, "connections",
+                tp_group_peer_connections(service->shared.group, trunk->label_connections));
         daemon_fill_budget(json, trunk->screen.blocks, clock_wall_us());
         stats_json_end_object(json);
     }
@@ -120,7 +124,9 @@ static void fill_listeners(const struct daemon_service *service, struct stats_js
         const struct tp_listener_settings *listener = tp_group_listener(group, i);
         stats_json_begin_object(json, NULL);
         stats_json_text(json, "address", tp_address_text(&listener->address, text));
-        stats_json_text(json, "transport", "udp");
+        stats_json_text(json, "transport", tp_protocol_rows[listener->protocol].word);
+        if (tp_protocol_rows[listener->protocol].stream)
+            stats_json_uint(json, "connections", tp_group_listener_connections(group, i));
         stats_json_slice(json, "network", listener->network);
         if (listener->advertise.length > 0)
             stats_json_slice(json, "advertise", listener->advertise);

@@ -49,9 +49,17 @@ static void send_failed(void *argument, uint64_t cookie, int error)
     txn_layer_send_failed(worker->transactions, cookie, error, rt_loop_now(worker->loop));
 }
 
+static bool identify(void *argument, uint16_t listener, const struct tp_address *address,
+                     bool accepted, struct tp_peer *peer)
+{
+    struct daemon_worker *worker = argument;
+    return proxy_identify(worker->proxy, listener, address, accepted, peer);
+}
+
 static const struct tp_events transport_events = {
     .received = received,
     .send_failed = send_failed,
+    .identify = identify,
 };
 
 static void output_send(void *argument, uint16_t listener, const struct tp_address *to,
@@ -59,6 +67,29 @@ static void output_send(void *argument, uint16_t listener, const struct tp_addre
 {
     struct daemon_worker *worker = argument;
     tp_worker_send(worker->transport, listener, to, bytes, cookie);
+}
+
+static void output_respond(void *argument, uint16_t listener, uint64_t connection,
+                           const struct tp_address *to, struct slice bytes)
+{
+    struct daemon_worker *worker = argument;
+    tp_worker_respond(worker->transport, listener, connection, to, bytes);
+}
+
+static bool output_is_reliable(void *argument, uint16_t listener)
+{
+    const struct daemon_worker *worker = argument;
+    return tp_protocol_rows[tp_group_listener(worker->shared->group, listener)->protocol].stream;
+}
+
+static struct txn_output output_of(struct daemon_worker *worker)
+{
+    return (struct txn_output){
+        .send = output_send,
+        .argument = worker,
+        .reliable = output_is_reliable,
+        .respond = output_respond,
+    };
 }
 
 static void call_ended(void *argument, const struct call_summary *summary, enum call_end end,
@@ -182,7 +213,7 @@ static int create_tables(struct daemon_worker *worker)
 {
     const struct daemon_shared *shared = worker->shared;
     const struct proxy_limits *limits = worker->snapshot->proxy.limits;
-    const struct txn_output output = {.send = output_send, .argument = worker};
+    const struct txn_output output = output_of(worker);
     struct txn_settings transactions = {
         .t1_us = limits->t1_us,
         .t2_us = 8 * limits->t1_us,
@@ -225,7 +256,7 @@ static int create_proxy(struct daemon_worker *worker)
         .registry = shared->registry,
         .group = shared->group,
         .transactions = worker->transactions,
-        .output = {.send = output_send, .argument = worker},
+        .output = output_of(worker),
         .calls = worker->calls,
         .wheel = worker->wheel,
         .screening = worker->screening,
@@ -262,8 +293,8 @@ int daemon_worker_create(struct daemon_shared *shared, size_t index, struct daem
     if (error == 0)
         error = create_proxy(created);
     if (error == 0)
-        error = tp_worker_create(shared->group, index, created->loop, created->stats,
-                                 &transport_events, created, &created->transport);
+        error = tp_worker_create(shared->group, index, created->loop, created->wheel,
+                                 created->stats, &transport_events, created, &created->transport);
     if (error != 0) {
         daemon_worker_destroy(created);
         return error;

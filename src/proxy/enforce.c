@@ -155,11 +155,11 @@ static int divert_to_uri(struct proxy *proxy, const struct proxy_request *reques
         return 500;
     struct tp_address address;
     const struct proxy_trunk *to = NULL;
-    bool literal = tp_address_from_host(uri.host, uri.port != 0 ? uri.port : 5060, &address) == 0;
+    bool literal = tp_address_from_host(uri.host, proxy_uri_port(&uri), &address) == 0;
     if (literal)
         to = proxy_plan_neighbour(plan, &address);
     if (to != NULL) {
-        int listener = proxy_trunk_listener(to, &address);
+        int listener = proxy_uri_listener(to, &uri, &address);
         if (listener < 0)
             return 500;
         path->to = to;

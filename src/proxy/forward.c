@@ -3,6 +3,8 @@
 
 /* What one UDP datagram carries over IPv4; IPv6 has room for 20 bytes more, which nobody needs. */
 #define UDP_PAYLOAD_LIMIT 65507
+/* RFC 3261 section 18.1.1: more may not fit a path whose MTU nobody knows. */
+#define UDP_SURE_BYTES 1300
 
 /* Starts a text in the scratch; end_text() gives it. */
 static size_t begin_text(const struct proxy *proxy)
@@ -172,9 +174,48 @@ static void fail_relay(struct proxy *proxy, const struct proxy_request *request,
     proxy_context_free(context);
 }
 
-void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
-                 const struct proxy_path *path, struct proxy_context *context)
+/* Section 18.1.1, as the trunk has it. 0 with the listener that it leaves by, or ERROR_LIMIT. */
+static int fit_datagram(struct proxy *proxy, const struct proxy_path *path, size_t length,
+                        uint16_t *listener)
 {
+    const struct proxy_trunk *to = path->to;
+    int other = proxy_trunk_listener(to, &path->next_hop, TP_PROTOCOL_TCP);
+    if (to->udp_size == PROXY_UDP_SIZE_REFUSE) {
+        stats_count(proxy->parts.stats, STATS_TOO_LARGE_FOR_UDP);
+        return ERROR_LIMIT;
+    }
+    if (to->udp_size == PROXY_UDP_SIZE_TCP && other >= 0) {
+        stats_count(proxy->parts.stats, STATS_UDP_BECAME_TCP);
+        *listener = (uint16_t)other;
+        return 0;
+    }
+    return length <= UDP_PAYLOAD_LIMIT ? 0 : ERROR_LIMIT;
+}
+
+/* Composes the request so that it fits the transport that it leaves by, which may become another.
+ */
+static int compose_to_fit(struct proxy *proxy, const struct proxy_request *request,
+                          struct proxy_path *path, char branch[IDENT_BRANCH_LENGTH],
+                          struct slice *bytes)
+{
+    int error = proxy_compose_forward(proxy, request, path, branch, bytes);
+    if (error != 0 || bytes->length <= UDP_SURE_BYTES)
+        return error;
+    if (proxy_plan_protocol(proxy->snapshot.plan, path->listener) != TP_PROTOCOL_UDP)
+        return bytes->length <= TP_DATAGRAM_LIMIT ? 0 : ERROR_LIMIT;
+    uint16_t listener = path->listener;
+    error = fit_datagram(proxy, path, bytes->length, &listener);
+    if (error != 0 || listener == path->listener)
+        return error;
+    path->listener = listener;
+    return proxy_compose_forward(proxy, request, path, branch, bytes);
+}
+
+void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
+                 const struct proxy_path *wanted, struct proxy_context *context)
+{
+    struct proxy_path fitting = *wanted;
+    const struct proxy_path *path = &fitting;
     char branch[IDENT_BRANCH_LENGTH];
     struct slice bytes;
     const struct smsg *message = request->message;
@@ -184,8 +225,8 @@ void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
         fail_relay(proxy, request, context, 500, reason);
         return;
     }
-    int error = proxy_compose_forward(proxy, request, path, branch, &bytes);
-    if (error != 0 || bytes.length > UDP_PAYLOAD_LIMIT) {
+    int error = compose_to_fit(proxy, request, &fitting, branch, &bytes);
+    if (error != 0) {
         fail_relay(proxy, request, context, 513, SLICE(""));
         return;
     }
@@ -215,8 +256,9 @@ void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
 void proxy_relay_stateless(struct proxy *proxy, const struct proxy_request *request,
                            const struct proxy_path *path)
 {
+    struct proxy_path fitting = *path;
     char branch[IDENT_BRANCH_LENGTH];
     struct slice bytes;
-    if (proxy_compose_forward(proxy, request, path, branch, &bytes) == 0)
-        proxy_send(proxy, path->listener, &path->next_hop, bytes);
+    if (compose_to_fit(proxy, request, &fitting, branch, &bytes) == 0)
+        proxy_send(proxy, fitting.listener, &fitting.next_hop, bytes);
 }

@@ -219,6 +219,8 @@ static void resume(struct proxy_context *context, enum screen_reputation reputat
         .bytes = slice_make(proxy->resumed, bytes.length),
         .source = txn_server_source(context->server),
         .listener = txn_server_listener(context->server),
+        .connection = txn_server_connection(context->server),
+        .protocol = proxy_plan_protocol(proxy->snapshot.plan, txn_server_listener(context->server)),
         .received_us = now_us,
     };
     rt_timer_cancel(proxy->parts.wheel, &context->timer);

@@ -37,6 +37,27 @@ static struct route_walk walk_routes(const struct smsg *message)
     return walk;
 }
 
+/* The transport that a URI asks for (RFC 3263 section 4.1); -1: it says nothing, or none of ours.
+ */
+static int named_protocol(const struct smsg_uri *uri)
+{
+    struct slice value, whole;
+    if (slice_equal_nocase(uri->scheme, SLICE("sips")))
+        return TP_PROTOCOL_TLS;
+    if (uri->params.length == 0 || !smsg_param(uri->params, "transport", &value, &whole))
+        return -1;
+    return tp_protocol_of(value);
+}
+
+/* Section 19.1.2. */
+uint16_t proxy_uri_port(const struct smsg_uri *uri)
+{
+    int protocol = named_protocol(uri);
+    if (uri->port != 0)
+        return uri->port;
+    return tp_protocol_rows[protocol >= 0 ? protocol : TP_PROTOCOL_UDP].port;
+}
+
 static int parse_hop(const struct proxy *proxy, struct slice text, struct hop_uri *hop)
 {
     hop->text = text;
@@ -46,7 +67,8 @@ static int parse_hop(const struct proxy *proxy, struct slice text, struct hop_ur
         return ERROR_MALFORMED;
     if (hop->uri.host.length == 0)
         return 0;
-    hop->listener = tp_group_find_listener(proxy->parts.group, hop->uri.host, hop->uri.port);
+    hop->listener =
+        tp_group_find_listener(proxy->parts.group, hop->uri.host, proxy_uri_port(&hop->uri));
     struct slice value, whole;
     if (smsg_param(hop->uri.params, "rf", &value, &whole))
         hop->mark = value;
@@ -75,8 +97,19 @@ static int uri_address(const struct smsg_uri *uri, struct tp_address *address)
 {
     struct slice maddr;
     bool aimed = find_maddr(uri, &maddr);
-    return tp_address_from_host(aimed ? maddr : uri->host, uri->port != 0 ? uri->port : 5060,
-                                address);
+    return tp_address_from_host(aimed ? maddr : uri->host, proxy_uri_port(uri), address);
+}
+
+int proxy_uri_listener(const struct proxy_trunk *to, const struct smsg_uri *uri,
+                       struct tp_address *address)
+{
+    int protocol = named_protocol(uri);
+    if (protocol >= 0 && proxy_trunk_listener(to, address, protocol) >= 0)
+        return proxy_trunk_listener(to, address, protocol);
+    protocol = proxy_trunk_protocol(to, address);
+    if (uri->port == 0)
+        address->port = tp_protocol_rows[protocol].port;
+    return proxy_trunk_listener(to, address, protocol);
 }
 
 /*
@@ -137,8 +170,7 @@ static int strip_maddr(struct proxy *proxy, const struct proxy_request *request,
     if (!find_maddr(uri, &maddr))
         return 0;
     uint16_t port = tp_group_listener(group, request->packet->listener)->address.port;
-    if ((uri->port != 0 ? uri->port : 5060) != port ||
-        tp_group_find_listener(group, maddr, port) < 0)
+    if (proxy_uri_port(uri) != port || tp_group_find_listener(group, maddr, port) < 0)
         return 0;
     path->request_uri = text_without_maddr(proxy, request_uri);
     return proxy->scratch.overflow ? 513 : parse_hop(proxy, path->request_uri, request_uri);
@@ -204,6 +236,7 @@ static int choose_target(struct proxy *proxy, const struct proxy_request *reques
     }
     path->next_hop = choice.target->address;
     path->target_host = choice.host;
+    path->listener = (uint16_t)proxy_trunk_listener(to, &path->next_hop, choice.target->protocol);
     return 0;
 }
 
@@ -225,16 +258,13 @@ static int path_in_dialog(struct proxy *proxy, const struct proxy_request *reque
     path->reversed = route->reversed;
 
     /* A name is resolved by where the trunk is: its target. */
-    if (uri_address(uri, &path->next_hop) != 0) {
-        int status = choose_target(proxy, request, to, path);
-        if (status != 0)
-            return status;
-    } else if (!to->open_targets &&
-               !proxy_trunk_owns(to, &path->next_hop, request->packet->received_us)) {
+    if (uri_address(uri, &path->next_hop) != 0)
+        return choose_target(proxy, request, to, path);
+    if (!to->open_targets && !proxy_trunk_owns(to, &path->next_hop, request->packet->received_us)) {
         stats_count(proxy->parts.stats, STATS_FOREIGN_NEXT_HOP);
         return 403;
     }
-    int listener = proxy_trunk_listener(to, &path->next_hop);
+    int listener = proxy_uri_listener(to, uri, &path->next_hop);
     if (listener < 0)
         return 500;
     path->listener = (uint16_t)listener;
@@ -273,10 +303,6 @@ static int aim_at_trunk(struct proxy *proxy, const struct proxy_request *request
     if (status != 0)
         return status;
     path->to = to;
-    int listener = proxy_trunk_listener(to, &path->next_hop);
-    if (listener < 0)
-        return 500;
-    path->listener = (uint16_t)listener;
     retarget(proxy, request_uri, path);
     return proxy->scratch.overflow ? 513 : 0;
 }
@@ -319,10 +345,10 @@ static int path_by_table(struct proxy *proxy, const struct proxy_request *reques
         stats_count(proxy->parts.stats, STATS_FOREIGN_NEXT_HOP);
         return 403;
     }
-    path->next_hop = next_hop;
-    int listener = proxy_trunk_listener(to, &next_hop);
+    int listener = proxy_uri_listener(to, uri, &next_hop);
     if (listener < 0)
         return 500;
+    path->next_hop = next_hop;
     path->listener = (uint16_t)listener;
     return 0;
 }
@@ -355,10 +381,14 @@ static int path_of_known_call(struct proxy *proxy, const struct proxy_request *r
     /* A Contact of the other side beats the target, when it is the trunk's. */
     const struct smsg_uri *uri = &pre->request_uri.uri;
     struct tp_address contact;
-    if (pre->request_uri.listener < 0 && uri_address(uri, &contact) == 0 &&
-        proxy_trunk_owns(to, &contact, request->packet->received_us) &&
-        proxy_trunk_listener(to, &contact) == path->listener)
+    if (pre->request_uri.listener >= 0 || uri_address(uri, &contact) != 0 ||
+        !proxy_trunk_owns(to, &contact, request->packet->received_us))
+        return 0;
+    int listener = proxy_uri_listener(to, uri, &contact);
+    if (listener >= 0) {
         path->next_hop = contact;
+        path->listener = (uint16_t)listener;
+    }
     return 0;
 }
 

@@ -85,6 +85,16 @@ const struct proxy_trunk *proxy_plan_neighbour(const struct proxy_plan *plan,
     return find_source(plan, PROXY_ANY_NETWORK, address);
 }
 
+uint8_t proxy_plan_protocol(const struct proxy_plan *plan, uint16_t listener)
+{
+    return plan->listener_protocols[listener];
+}
+
+struct tp_tls *proxy_plan_tls(const struct proxy_plan *plan, uint16_t listener)
+{
+    return plan->listener_tls[listener];
+}
+
 const struct proxy_trunk *proxy_plan_route(const struct proxy_plan *plan,
                                            const struct proxy_trunk *from, struct slice user)
 {
@@ -106,10 +116,13 @@ void proxy_plan_destroy(struct proxy_plan *plan)
         for (size_t j = 0; j < trunk->target_count; j++)
             if (trunk->targets[j].name != NULL)
                 tp_destination_close(trunk->targets[j].name);
+        tp_tls_release(trunk->tls);
         free(trunk->number_rules);
         free(trunk->sources);
         free(trunk->targets);
     }
+    for (size_t i = 0; i < TP_LISTENER_LIMIT; i++)
+        tp_tls_release(plan->listener_tls[i]);
     free(plan->trunks);
     if (plan->source_table != NULL)
         hash_table_destroy(plan->source_table);

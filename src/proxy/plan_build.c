@@ -5,49 +5,8 @@
 
 #include "base/hash.h"
 #include "base/random.h"
-#include "plan_int.h"
+#include "plan_build_int.h"
 #include "rules/ruleset.h"
-
-struct builder {
-    const struct proxy_settings *settings;
-    struct stats_registry *registry;
-    struct conf_report *report;
-    struct proxy_plan *plan;
-    struct tp_resolver *resolver;
-    bool failed; /* reported */
-};
-
-#define complain(builder, ...)                                             \
-    do {                                                                   \
-        conf_report_add((builder)->report, CONF_ERROR, NULL, __VA_ARGS__); \
-        (builder)->failed = true;                                          \
-    } while (0)
-
-static const struct proxy_listen_settings *listeners_of(const struct proxy_settings *settings)
-{
-    return settings->listeners.items;
-}
-
-/* Networks are compared by the first listener that names them. UINT32_MAX - 1: by none. */
-static uint32_t network_id(const struct proxy_settings *settings, struct slice name)
-{
-    const struct proxy_listen_settings *listeners = listeners_of(settings);
-    for (size_t i = 0; i < settings->listeners.count; i++)
-        if (slice_equal(listeners[i].network, name))
-            return (uint32_t)i;
-    return PROXY_ANY_NETWORK - 1;
-}
-
-static int16_t find_listener(const struct proxy_settings *settings, struct slice network,
-                             int family)
-{
-    const struct proxy_listen_settings *listeners = listeners_of(settings);
-    for (size_t i = 0; i < settings->listeners.count; i++)
-        if (slice_equal(listeners[i].network, network) &&
-            listeners[i].address.socket.any.sa_family == family)
-            return (int16_t)i;
-    return -1;
-}
 
 /* ---- one trunk --------------------------------------------------------------------------- */
 
@@ -71,7 +30,7 @@ static int copy_number_rules(const struct proxy_numbering_settings *table,
     return 0;
 }
 
-static int build_numbering(struct builder *b, const struct proxy_trunk_settings *from,
+static int build_numbering(struct proxy_builder *b, const struct proxy_trunk_settings *from,
                            struct proxy_trunk *trunk)
 {
     const struct proxy_numbering_settings *tables = b->settings->numberings.items;
@@ -81,23 +40,24 @@ static int build_numbering(struct builder *b, const struct proxy_trunk_settings 
         if (slice_equal(tables[i].name, from->numbering))
             table = &tables[i];
     if (table == NULL && from->numbering.length > 0)
-        complain(b, "trunk \"%.*s\": numbering \"%.*s\" is not a table of `numbering`",
-                 SLICE_ARGS(from->name), SLICE_ARGS(from->numbering));
+        proxy_complain(b, "trunk \"%.*s\": numbering \"%.*s\" is not a table of `numbering`",
+                       SLICE_ARGS(from->name), SLICE_ARGS(from->numbering));
     if (table != NULL && copy_number_rules(table, trunk, &count) != 0)
         return -ENOMEM;
 
     int error = num_profile_init(&trunk->screen.profile, from->country, from->area_code,
                                  trunk->number_rules, count);
     if (error == ERROR_NOT_FOUND)
-        complain(b, "trunk \"%.*s\": country \"%.*s\" is not an ISO 3166 code",
-                 SLICE_ARGS(from->name), SLICE_ARGS(from->country));
+        proxy_complain(b, "trunk \"%.*s\": country \"%.*s\" is not an ISO 3166 code",
+                       SLICE_ARGS(from->name), SLICE_ARGS(from->country));
     else if (error != 0)
-        complain(b, "trunk \"%.*s\": area_code \"%.*s\" is not one of %.*s", SLICE_ARGS(from->name),
-                 SLICE_ARGS(from->area_code), SLICE_ARGS(from->country));
+        proxy_complain(b, "trunk \"%.*s\": area_code \"%.*s\" is not one of %.*s",
+                       SLICE_ARGS(from->name), SLICE_ARGS(from->area_code),
+                       SLICE_ARGS(from->country));
     return 0;
 }
 
-static int build_originates(struct builder *b, const struct proxy_trunk_settings *from,
+static int build_originates(struct proxy_builder *b, const struct proxy_trunk_settings *from,
                             struct proxy_trunk *trunk)
 {
     if (from->originates.count == 0)
@@ -107,8 +67,8 @@ static int build_originates(struct builder *b, const struct proxy_trunk_settings
         struct slice prefix = from->originates.items[i];
         uint64_t packed;
         if (!num_pack(prefix, &packed)) {
-            complain(b, "trunk \"%.*s\": originates \"%.*s\" is not a prefix like +8610",
-                     SLICE_ARGS(from->name), SLICE_ARGS(prefix));
+            proxy_complain(b, "trunk \"%.*s\": originates \"%.*s\" is not a prefix like +8610",
+                           SLICE_ARGS(from->name), SLICE_ARGS(prefix));
             continue;
         }
         error = num_trie_insert(trunk->originates,
@@ -120,11 +80,18 @@ static int build_originates(struct builder *b, const struct proxy_trunk_settings
     return error;
 }
 
-static int build_fixed(struct builder *b, const struct tp_name *name, struct proxy_trunk *trunk,
-                       struct proxy_target *target)
+/* RFC 3263 section 4.1, of an address. */
+static int protocol_of(const struct tp_name *name)
 {
-    int protocol =
-        name->protocol >= 0 ? name->protocol : (name->secure ? TP_PROTOCOL_TLS : TP_PROTOCOL_UDP);
+    if (name->secure)
+        return TP_PROTOCOL_TLS;
+    return name->protocol >= 0 ? name->protocol : TP_PROTOCOL_UDP;
+}
+
+static int build_fixed(struct proxy_builder *b, struct slice text, const struct tp_name *name,
+                       struct proxy_trunk *trunk, struct proxy_target *target)
+{
+    int protocol = protocol_of(name);
     uint16_t port = name->port != 0 ? name->port : tp_protocol_rows[protocol].port;
     int error = tp_address_from_host(name->host, port, &target->fixed.address);
     if (error != 0)
@@ -132,12 +99,7 @@ static int build_fixed(struct builder *b, const struct tp_name *name, struct pro
     target->fixed.protocol = (uint8_t)protocol;
     target->fixed.identity = tp_target_identity(&target->fixed.address, target->fixed.protocol);
     target->identity = target->fixed.identity;
-    if (proxy_trunk_listener(trunk, &target->fixed.address) < 0)
-        complain(b,
-                 "trunk \"%.*s\": no listen address in network \"%.*s\" can reach a "
-                 "target of IPv%d",
-                 SLICE_ARGS(trunk->screen.name), SLICE_ARGS(trunk->network),
-                 target->fixed.address.family);
+    proxy_check_reach(b, trunk, text, protocol, target->fixed.address.family);
     return 0;
 }
 
@@ -151,7 +113,7 @@ static struct slice shown_host(const struct proxy_target_settings *from)
     return slice_between(from->name.host.data, end);
 }
 
-static int build_name(struct builder *b, const struct proxy_target_settings *from,
+static int build_name(struct proxy_builder *b, const struct proxy_target_settings *from,
                       struct proxy_target *target)
 {
     target->host = shown_host(from);
@@ -163,26 +125,20 @@ static int build_name(struct builder *b, const struct proxy_target_settings *fro
     return error;
 }
 
-static int build_target(struct builder *b, const struct proxy_target_settings *from,
+static int build_target(struct proxy_builder *b, const struct proxy_target_settings *from,
                         struct proxy_trunk *trunk, struct proxy_target *target)
 {
     struct tp_address address;
-    bool unsupported = from->name.secure || from->name.protocol > TP_PROTOCOL_UDP;
     target->priority = from->priority;
     target->weight = from->weight;
-    if (unsupported) {
-        complain(b,
-                 "trunk \"%.*s\": target \"%.*s\" asks for a transport that is not built in; "
-                 "udp is",
-                 SLICE_ARGS(trunk->screen.name), SLICE_ARGS(from->target));
-        return 0;
-    }
     if (tp_address_from_host(from->name.host, 0, &address) == 0)
-        return build_fixed(b, &from->name, trunk, target);
+        return build_fixed(b, from->target, &from->name, trunk, target);
+    if (from->name.secure || from->name.protocol >= 0)
+        proxy_check_reach(b, trunk, from->target, protocol_of(&from->name), 0);
     return build_name(b, from, target);
 }
 
-static int build_addresses(struct builder *b, const struct proxy_trunk_settings *from,
+static int build_addresses(struct proxy_builder *b, const struct proxy_trunk_settings *from,
                            struct proxy_trunk *trunk)
 {
     const struct proxy_target_settings *targets = from->targets.items;
@@ -207,7 +163,7 @@ static int build_addresses(struct builder *b, const struct proxy_trunk_settings 
     return 0;
 }
 
-static void label_trunk(struct builder *b, struct proxy_trunk *trunk)
+static void label_trunk(struct proxy_builder *b, struct proxy_trunk *trunk)
 {
     struct slice name = trunk->screen.name;
     if (b->registry == NULL)
@@ -219,7 +175,7 @@ static void label_trunk(struct builder *b, struct proxy_trunk *trunk)
     trunk->label_answered = stats_label(b->registry, STATS_FAMILY_TRUNK_ANSWERED, name);
 }
 
-static int build_trunk(struct builder *b, const struct proxy_trunk_settings *from,
+static int build_trunk(struct proxy_builder *b, const struct proxy_trunk_settings *from,
                        struct proxy_trunk *trunk)
 {
     trunk->screen.name = from->name;
@@ -231,15 +187,12 @@ static int build_trunk(struct builder *b, const struct proxy_trunk_settings *fro
     proxy_boundary_resolve(&from->boundary, from->trusted, &trunk->boundary);
     trunk->network = from->network;
     trunk->mark = ident_trunk(from->name);
-    trunk->listener_v4 = find_listener(b->settings, from->network, AF_INET);
-    trunk->listener_v6 = find_listener(b->settings, from->network, AF_INET6);
     label_trunk(b, trunk);
-    if (trunk->listener_v4 < 0 && trunk->listener_v6 < 0)
-        complain(b, "trunk \"%.*s\": no listen address stands in network \"%.*s\"",
-                 SLICE_ARGS(from->name), SLICE_ARGS(from->network));
     int error = build_numbering(b, from, trunk);
     if (error == 0)
         error = build_originates(b, from, trunk);
+    if (error == 0)
+        error = proxy_build_transports(b, from, trunk);
     if (error == 0)
         error = build_addresses(b, from, trunk);
     return error;
@@ -247,7 +200,7 @@ static int build_trunk(struct builder *b, const struct proxy_trunk_settings *fro
 
 /* ---- sources ----------------------------------------------------------------------------- */
 
-static int add_source(struct builder *b, struct proxy_source *source)
+static int add_source(struct proxy_builder *b, struct proxy_source *source)
 {
     struct proxy_plan *plan = b->plan;
     struct proxy_source_key key = {&source->network.address, source->network.bits,
@@ -262,15 +215,15 @@ static int add_source(struct builder *b, struct proxy_source *source)
         char text[TP_ADDRESS_TEXT];
         struct buffer buffer = buffer_over(text, sizeof(text));
         tp_address_append_host(&buffer, &source->network.address, false);
-        complain(b, "trunks \"%.*s\" and \"%.*s\" both have the source %.*s/%u",
-                 SLICE_ARGS(plan->trunks[other->trunk].screen.name),
-                 SLICE_ARGS(plan->trunks[source->trunk].screen.name), (int)buffer.length, text,
-                 source->network.bits);
+        proxy_complain(b, "trunks \"%.*s\" and \"%.*s\" both have the source %.*s/%u",
+                       SLICE_ARGS(plan->trunks[other->trunk].screen.name),
+                       SLICE_ARGS(plan->trunks[source->trunk].screen.name), (int)buffer.length,
+                       text, source->network.bits);
     }
     return 0;
 }
 
-static int note_length(struct builder *b, uint8_t family, uint8_t bits)
+static int note_length(struct proxy_builder *b, uint8_t family, uint8_t bits)
 {
     struct proxy_plan *plan = b->plan;
     size_t at = 0;
@@ -278,8 +231,8 @@ static int note_length(struct builder *b, uint8_t family, uint8_t bits)
         if (plan->lengths[at].bits == bits && plan->lengths[at].family == family)
             return 0;
     if (plan->length_count == PROXY_SOURCE_LENGTHS) {
-        complain(b, "the trunks' sources have more than %d different prefix lengths",
-                 PROXY_SOURCE_LENGTHS);
+        proxy_complain(b, "the trunks' sources have more than %d different prefix lengths",
+                       PROXY_SOURCE_LENGTHS);
         return ERROR_CONFIG;
     }
     memmove(&plan->lengths[at + 1], &plan->lengths[at],
@@ -290,7 +243,7 @@ static int note_length(struct builder *b, uint8_t family, uint8_t bits)
     return 0;
 }
 
-static int build_sources(struct builder *b)
+static int build_sources(struct proxy_builder *b)
 {
     struct proxy_plan *plan = b->plan;
     size_t total = 0;
@@ -308,7 +261,7 @@ static int build_sources(struct builder *b)
             plan->source_count += 2;
             pair[0] = (struct proxy_source){
                 .network = trunk->sources[j],
-                .network_id = network_id(b->settings, trunk->network),
+                .network_id = proxy_network_id(b->settings, trunk->network),
                 .trunk = (uint32_t)i,
             };
             pair[1] = pair[0];
@@ -332,7 +285,7 @@ static int find_index(const struct proxy_plan *plan, struct slice name)
 }
 
 /* A later insert of the same prefix counts, so the routes from anywhere go in first. */
-static int add_routes(struct builder *b, struct proxy_trunk *trunk, bool from_anywhere)
+static int add_routes(struct proxy_builder *b, struct proxy_trunk *trunk, bool from_anywhere)
 {
     const struct proxy_route_settings *routes = b->settings->routes.items;
     for (size_t i = 0; i < b->settings->routes.count; i++) {
@@ -351,23 +304,25 @@ static int add_routes(struct builder *b, struct proxy_trunk *trunk, bool from_an
     return 0;
 }
 
-static void check_routes(struct builder *b)
+static void check_routes(struct proxy_builder *b)
 {
     const struct proxy_route_settings *routes = b->settings->routes.items;
     for (size_t i = 0; i < b->settings->routes.count; i++) {
         const struct proxy_route_settings *route = &routes[i];
         int to = find_index(b->plan, route->to);
         if (to < 0)
-            complain(b, "route %zu: to \"%.*s\" is not a trunk", i + 1, SLICE_ARGS(route->to));
+            proxy_complain(b, "route %zu: to \"%.*s\" is not a trunk", i + 1,
+                           SLICE_ARGS(route->to));
         else if (b->plan->trunks[to].target_count == 0)
-            complain(b, "route %zu: trunk \"%.*s\" has no targets", i + 1, SLICE_ARGS(route->to));
+            proxy_complain(b, "route %zu: trunk \"%.*s\" has no targets", i + 1,
+                           SLICE_ARGS(route->to));
         if (!slice_equal(route->from, SLICE("*")) && find_index(b->plan, route->from) < 0)
-            complain(b, "route %zu: from \"%.*s\" is neither a trunk nor *", i + 1,
-                     SLICE_ARGS(route->from));
+            proxy_complain(b, "route %zu: from \"%.*s\" is neither a trunk nor *", i + 1,
+                           SLICE_ARGS(route->from));
     }
 }
 
-static void check_redirect(struct builder *b, const struct proxy_trunk *trunk)
+static void check_redirect(struct proxy_builder *b, const struct proxy_trunk *trunk)
 {
     const struct proxy_route_settings *routes = b->settings->routes.items;
     bool found = trunk->redirect == NULL || !proxy_redirect_needs_route(trunk->redirect);
@@ -376,15 +331,16 @@ static void check_redirect(struct builder *b, const struct proxy_trunk *trunk)
                 slice_equal(routes[i].from, trunk->screen.name);
     if (found)
         return;
-    complain(b, "trunk \"%.*s\": its redirect answers 302, but no route leads from it to a Contact",
-             SLICE_ARGS(trunk->screen.name));
+    proxy_complain(
+        b, "trunk \"%.*s\": its redirect answers 302, but no route leads from it to a Contact",
+        SLICE_ARGS(trunk->screen.name));
     conf_report_expect(b->report,
                        "a route from \"%.*s\", or 404 or 503 for allow and tag, or "
                        "contact: request",
                        SLICE_ARGS(trunk->screen.name));
 }
 
-static int build_routes(struct builder *b)
+static int build_routes(struct proxy_builder *b)
 {
     check_routes(b);
     for (size_t i = 0; i < b->plan->trunk_count; i++)
@@ -406,7 +362,7 @@ static int build_routes(struct builder *b)
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
-static void check_target(struct builder *b, const struct rule_action *action)
+static void check_target(struct proxy_builder *b, const struct rule_action *action)
 {
     if (action == NULL || action->kind != RULE_DIVERT || action->target_kind != RULE_TARGET_TRUNK)
         return;
@@ -424,7 +380,7 @@ static void check_target(struct builder *b, const struct rule_action *action)
     b->failed = true;
 }
 
-static void check_budget(struct builder *b, const struct rule_trunk_budget *budget)
+static void check_budget(struct proxy_builder *b, const struct rule_trunk_budget *budget)
 {
     struct slice name = slice_of_text(budget->trunk);
     if (slice_equal(name, SLICE("*")) || proxy_plan_find_trunk(b->plan, name) != NULL)
@@ -440,7 +396,7 @@ static void check_budget(struct builder *b, const struct rule_trunk_budget *budg
     b->failed = true;
 }
 
-static void check_rules(struct builder *b, const struct rule_set *rules)
+static void check_rules(struct proxy_builder *b, const struct rule_set *rules)
 {
     for (size_t i = 0; i < rule_set_budget_count(rules); i++)
         check_budget(b, rule_set_budget(rules, i));
@@ -450,25 +406,26 @@ static void check_rules(struct builder *b, const struct rule_set *rules)
         check_target(b, &rule_set_step(rules, i)->action);
 }
 
-static int build(struct builder *b, const struct rule_set *rules)
+static int build(struct proxy_builder *b, const struct rule_set *rules)
 {
     struct proxy_plan *plan = b->plan;
     const struct proxy_trunk_settings *trunks = b->settings->trunks.items;
     size_t count = b->settings->trunks.count;
     if (count > PROXY_TRUNK_LIMIT) {
-        complain(b, "%zu trunks are configured; at most %d are possible", count, PROXY_TRUNK_LIMIT);
+        proxy_complain(b, "%zu trunks are configured; at most %d are possible", count,
+                       PROXY_TRUNK_LIMIT);
         return ERROR_CONFIG;
     }
     plan->trunks = calloc(count + 1, sizeof(*plan->trunks));
     if (plan->trunks == NULL)
         return -ENOMEM;
     int error = random_bytes(&plan->key, sizeof(plan->key));
+    if (error == 0)
+        error = proxy_build_listeners(b);
     for (size_t i = 0; i < count && error == 0; i++) {
         plan->trunk_count = i + 1;
         error = build_trunk(b, &trunks[i], &plan->trunks[i]);
     }
-    for (size_t i = 0; i < b->settings->listeners.count && i < TP_LISTENER_LIMIT; i++)
-        plan->listener_networks[i] = network_id(b->settings, listeners_of(b->settings)[i].network);
     if (error == 0)
         error = build_sources(b);
     if (error == 0)
@@ -478,7 +435,7 @@ static int build(struct builder *b, const struct rule_set *rules)
     return error;
 }
 
-static int open_budgets(struct builder *b, const struct rule_set *rules,
+static int open_budgets(struct proxy_builder *b, const struct rule_set *rules,
                         struct screen_ledger *ledger)
 {
     for (size_t i = 0; i < b->plan->trunk_count; i++) {
@@ -501,8 +458,8 @@ int proxy_plan_create(const struct proxy_settings *settings, const struct rule_s
                       struct tp_resolver *resolver, struct conf_report *report,
                       struct proxy_plan **plan)
 {
-    struct builder b = {settings, registry, report, calloc(1, sizeof(struct proxy_plan)),
-                        resolver, false};
+    struct proxy_builder b = {settings, registry, report, calloc(1, sizeof(struct proxy_plan)),
+                              resolver, false};
     if (b.plan == NULL)
         return -ENOMEM;
     int error = build(&b, rules);

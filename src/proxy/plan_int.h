@@ -31,6 +31,8 @@ struct proxy_plan {
     } lengths[PROXY_SOURCE_LENGTHS]; /* longest first */
     size_t length_count;
     uint32_t listener_networks[TP_LISTENER_LIMIT];
+    uint8_t listener_protocols[TP_LISTENER_LIMIT];  /* enum tp_protocol */
+    struct tp_tls *listener_tls[TP_LISTENER_LIMIT]; /* NULL: not of TLS */
 };
 
 /* The address with the bits behind the prefix cleared, and without port. */

@@ -41,6 +41,16 @@ void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *r
     }
 }
 
+/* A URI without transport means UDP; "tls" has no better word since RFC 3261 section 26.2.2
+ * withdrew it, and is what peers write and read. */
+static void append_transport(struct buffer *text, uint8_t protocol)
+{
+    if (protocol == TP_PROTOCOL_UDP)
+        return;
+    buffer_append_literal(text, ";transport=");
+    buffer_append_text(text, tp_protocol_rows[protocol].word);
+}
+
 static void compose_listener(const struct tp_listener_settings *settings,
                              struct proxy_listener *listener)
 {
@@ -52,13 +62,16 @@ static void compose_listener(const struct tp_listener_settings *settings,
         tp_address_append(&host, &settings->address);
 
     struct buffer text = buffer_over(listener->memory, sizeof(listener->memory));
-    buffer_append_literal(&text, "Via: SIP/2.0/UDP ");
+    buffer_append_literal(&text, "Via: SIP/2.0/");
+    buffer_append_text(&text, tp_protocol_rows[settings->protocol].via);
+    buffer_append_char(&text, ' ');
     buffer_append(&text, buffer_slice(&host));
     buffer_append_literal(&text, ";rport;branch=");
     listener->via = buffer_slice(&text);
     size_t begun = text.length;
     buffer_append_literal(&text, "Record-Route: <sip:");
     buffer_append(&text, buffer_slice(&host));
+    append_transport(&text, settings->protocol);
     buffer_append_literal(&text, ";lr;rf=");
     listener->record_route = slice_make(text.data + begun, text.length - begun);
     listener->route_start = slice_from(listener->record_route, sizeof("Record-Route: ") - 1);

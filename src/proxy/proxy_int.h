@@ -21,8 +21,8 @@
 struct proxy_listener {
     char memory[700];
     struct slice via;          /* "Via: SIP/2.0/UDP host:port;rport;branch=" */
-    struct slice record_route; /* "Record-Route: <sip:host:port;lr;rf=" */
-    struct slice route_start;  /* "<sip:host:port;lr;rf=" */
+    struct slice record_route; /* "Record-Route: <sip:host:port;transport=tcp;lr;rf=" */
+    struct slice route_start;  /* "<sip:host:port;transport=tcp;lr;rf=" */
 };
 
 /* RFC 3261 section 16.2 calls this the response context: one request that is being relayed. */
@@ -130,6 +130,14 @@ bool proxy_is_for_us(struct proxy *proxy, const struct proxy_request *request);
 int proxy_path_to_trunk(struct proxy *proxy, const struct proxy_request *request,
                         const struct proxy_trunk *to, struct proxy_path *path) MUST_CHECK;
 
+/* Section 19.1.2. */
+uint16_t proxy_uri_port(const struct smsg_uri *uri);
+/* By which listener a URI whose address is known is reached: by the transport that it names, else,
+ * or where no listener has that, by the one that the trunk speaks there. -1: by none. The port that
+ * nobody wrote becomes that transport's. */
+int proxy_uri_listener(const struct proxy_trunk *to, const struct smsg_uri *uri,
+                       struct tp_address *address);
+
 /* ---- forward.c ---------------------------------------------------------------------------- */
 /* The request as it leaves; `bytes` are in proxy->output. Writes our branch. */
 int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *request,
@@ -138,7 +146,7 @@ int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *reque
 /* Relays statefully. The context owns the transactions from then on; on failure the server has been
  * answered and the context is gone. */
 void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
-                 const struct proxy_path *path, struct proxy_context *context);
+                 const struct proxy_path *wanted, struct proxy_context *context);
 /* Relays without state: ACK, and CANCEL of an INVITE that is not ours any more. */
 void proxy_relay_stateless(struct proxy *proxy, const struct proxy_request *request,
                            const struct proxy_path *path);

@@ -43,7 +43,8 @@ void proxy_reply(struct proxy *proxy, const struct proxy_request *request, uint1
     if (smsg_compose_response(&out, request->message, &response) != 0)
         return;
     count_refusal(proxy, status);
-    proxy_send(proxy, request->packet->listener, &reply.to, buffer_slice(&out));
+    txn_respond(&proxy->parts.output, request->packet->listener, request->packet->connection,
+                &reply.to, buffer_slice(&out));
 }
 
 void proxy_respond(struct proxy *proxy, struct txn_server *server, const struct smsg *message,

@@ -220,15 +220,28 @@ static void log_forged(struct proxy *proxy, const struct tp_packet *packet)
 static int next_via_address(const struct smsg *message, struct tp_address *to)
 {
     const struct smsg_via *via = &message->via;
+    int protocol = tp_protocol_of(via->transport);
+    uint16_t port = tp_protocol_rows[protocol >= 0 ? protocol : TP_PROTOCOL_UDP].port;
     uint64_t rport = 0;
     if (via->maddr.data != NULL &&
-        tp_address_from_host(via->maddr, via->port != 0 ? via->port : 5060, to) == 0)
+        tp_address_from_host(via->maddr, via->port != 0 ? via->port : port, to) == 0)
         return 0;
     struct slice value = slice_from(via->rport, sizeof("rport=") - 1);
     if (via->rport_present && value.length > 0 && slice_to_uint64(value, 65535, &rport) != 0)
         return ERROR_MALFORMED;
-    uint16_t port = rport != 0 ? (uint16_t)rport : via->port != 0 ? via->port : 5060;
+    port = rport != 0 ? (uint16_t)rport : via->port != 0 ? via->port : port;
     return tp_address_from_host(via->received.length > 0 ? via->received : via->host, port, to);
+}
+
+/* Section 18.2.2: by the transport of the Via; what we do not have by that name, as the trunk
+ * speaks there. */
+static int via_listener(const struct proxy_trunk *trunk, const struct smsg_via *via,
+                        const struct tp_address *to)
+{
+    int protocol = tp_protocol_of(via->transport);
+    if (protocol < 0 || proxy_trunk_listener(trunk, to, protocol) < 0)
+        protocol = proxy_trunk_protocol(trunk, to);
+    return proxy_trunk_listener(trunk, to, protocol);
 }
 
 /* The answers of a fork are children of one call: it lives until the last of them ends. A 2xx that
@@ -264,7 +277,7 @@ static void relay_stray(struct proxy *proxy, const struct tp_packet *packet, boo
     if (next_via_address(&proxy->relayed, &to) != 0)
         goto stray;
     const struct proxy_trunk *trunk = proxy_plan_neighbour(proxy->snapshot.plan, &to);
-    int listener = trunk != NULL ? proxy_trunk_listener(trunk, &to) : -1;
+    int listener = trunk != NULL ? via_listener(trunk, &proxy->relayed.via, &to) : -1;
     if (listener < 0)
         goto stray;
     if (known)

@@ -10,6 +10,13 @@
 
 #define SIP_PORT 5060
 
+static const struct conf_choice transport_choices[] = {
+    {"udp", TP_PROTOCOL_UDP, "datagrams"},
+    {"tcp", TP_PROTOCOL_TCP, "messages over connections"},
+    {"tls", TP_PROTOCOL_TLS, "the same, encrypted (TLS 1.2 or 1.3); needs `tls`"},
+    {NULL, 0, NULL},
+};
+
 static const struct conf_row listen_rows[] = {
     {.key = "address",
      .type = CONF_CUSTOM,
@@ -17,8 +24,17 @@ static const struct conf_row listen_rows[] = {
      .format = &conf_format_address,
      .argument = SIP_PORT,
      .flags = CONF_REQUIRED | CONF_NEEDS_RESTART,
-     .help = "Where SIP over UDP is received. No wildcard: replies leave from the address that "
-             "received, so each address is an entry of its own."},
+     .help = "Where SIP is received; the port is 5060 by default, with tls 5061. No wildcard: "
+             "replies leave from the address that received, so each address is an entry of its "
+             "own, and so is each transport. What is sent to a trunk leaves from an entry of the "
+             "same transport in the trunk's network."},
+    {.key = "transport",
+     .type = CONF_CHOICE,
+     CONF_FIELD(struct proxy_listen_settings, transport),
+     .flags = CONF_NEEDS_RESTART,
+     .fallback = "udp",
+     .choices = transport_choices,
+     .help = "How messages travel."},
     {.key = "advertise",
      .type = CONF_TEXT,
      CONF_FIELD(struct proxy_listen_settings, advertise),
@@ -42,17 +58,55 @@ static const struct conf_row listen_rows[] = {
      .min = 1,
      .max = 255,
      .help = "Further host[:port] texts by which peers know this address (virtual IP, names)."},
+    {.key = "tls",
+     .type = CONF_SECTION,
+     CONF_FIELD(struct proxy_listen_settings, tls),
+     .section = &tp_listener_tls_section,
+     .help = "Certificates, for transport tls."},
 };
+
+/* The port that nobody wrote depends on the transport, which the address alone does not know. */
+static void complete_port(const struct conf_node *node, struct proxy_listen_settings *listen)
+{
+    const struct conf_node *text = node != NULL ? conf_node_get(node, "address") : NULL;
+    struct tp_address address;
+    const in_port_t port = htons(tp_protocol_rows[listen->transport].port);
+    if (text == NULL || text->kind != CONF_NODE_SCALAR ||
+        tp_address_parse(text->text, 0, &address) != 0 || address.port != 0)
+        return;
+    if (listen->address.socket.any.sa_family == AF_INET)
+        listen->address.socket.v4.sin_port = port;
+    else
+        listen->address.socket.v6.sin6_port = port;
+}
+
+static int check_certificates(struct conf_load *load, const struct conf_node *node,
+                              const struct proxy_listen_settings *listen)
+{
+    bool is_tls = listen->transport == TP_PROTOCOL_TLS;
+    bool has_tls = listen->tls.certificate.length > 0;
+    if (is_tls == has_tls)
+        return 0;
+    if (is_tls)
+        conf_load_error(load, node, "transport tls without a certificate");
+    else
+        conf_load_error(load, node != NULL ? conf_node_get(node, "tls") : NULL,
+                        "tls, but the transport is %s", tp_protocol_rows[listen->transport].word);
+    conf_report_expect(load->report, "%s",
+                       is_tls ? "tls: {certificate: FILE, key: FILE}" : "transport: tls");
+    return ERROR_CONFIG;
+}
 
 static int check_listen(struct conf_load *load, const struct conf_node *node, void *object)
 {
-    const struct proxy_listen_settings *listen = object;
+    struct proxy_listen_settings *listen = object;
     const struct sockaddr *any = &listen->address.socket.any;
     bool wildcard = any->sa_family == AF_INET
                         ? listen->address.socket.v4.sin_addr.s_addr == htonl(INADDR_ANY)
                         : IN6_IS_ADDR_UNSPECIFIED(&listen->address.socket.v6.sin6_addr);
+    complete_port(node, listen);
     if (!wildcard)
-        return 0;
+        return check_certificates(load, node, listen);
     conf_load_error(load, node != NULL ? conf_node_get(node, "address") : NULL,
                     "a wildcard address cannot be listened on");
     conf_report_expect(load->report, "one entry for each address, so that replies leave from the "
@@ -262,6 +316,13 @@ static const struct conf_format format_targets = {
     .shape = CONF_SHAPE_SCALARS_OR_SECTIONS,
 };
 
+static const struct conf_choice udp_size_choices[] = {
+#define UDP_SIZE_ROW(identifier, word, help) {word, PROXY_UDP_SIZE_##identifier, help},
+    PROXY_UDP_SIZE_TABLE(UDP_SIZE_ROW)
+#undef UDP_SIZE_ROW
+        {NULL, 0, NULL},
+};
+
 static const struct conf_choice origin_choices[] = {
 #define ORIGIN_ROW(identifier, word) {word, SCREEN_ORIGIN_##identifier, NULL},
     SCREEN_ORIGIN_TABLE(ORIGIN_ROW)
@@ -355,7 +416,26 @@ static const struct conf_row trunk_rows[] = {
      .section = &target_section,
      .help = "Where calls to this trunk are sent: addresses and names, or entries of target, "
              "priority (0 first) and weight. Calls are spread over those of one priority by "
-             "Call-ID."},
+             "Call-ID. A target says its transport as a URI does: "
+             "\"10.0.0.1:5061;transport=tls\"; without, an address is reached by UDP."},
+    {.key = "udp_size",
+     .type = CONF_CHOICE,
+     CONF_FIELD(struct proxy_trunk_settings, udp_size),
+     .fallback = "send",
+     .choices = udp_size_choices,
+     .help = "What becomes of a request to a target of UDP that is longer than 1300 bytes."},
+    {.key = "connections",
+     .type = CONF_INTEGER,
+     CONF_FIELD(struct proxy_trunk_settings, connections),
+     .fallback = "0",
+     .min = 0,
+     .max = 1000000,
+     .help = "Connections from and to this trunk at one time; 0 for no limit of its own."},
+    {.key = "tls",
+     .type = CONF_SECTION,
+     CONF_FIELD(struct proxy_trunk_settings, tls),
+     .section = &tp_peer_tls_section,
+     .help = "Certificates towards this trunk."},
 };
 
 const struct conf_section proxy_trunk_section = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy/plan.h"
+#include "plan_int.h"
 
 /* Targets of one trunk that a call is ordered over; what is beyond has a chance at the next call.
  */
@@ -21,9 +21,89 @@ bool proxy_trunk_owns(const struct proxy_trunk *trunk, const struct tp_address *
     return false;
 }
 
-int proxy_trunk_listener(const struct proxy_trunk *trunk, const struct tp_address *address)
+int proxy_trunk_listener(const struct proxy_trunk *trunk, const struct tp_address *address,
+                         int protocol)
 {
-    return address->family == 4 ? trunk->listener_v4 : trunk->listener_v6;
+    return trunk->listeners[protocol][address->family == 6 ? 1 : 0];
+}
+
+static int listener_of(const struct proxy_trunk *trunk, const struct tp_target *target)
+{
+    return proxy_trunk_listener(trunk, &target->address, target->protocol);
+}
+
+/* ---- from an address to a target ----------------------------------------------------------- */
+
+/* One of what a target means now; NULL: it has no more. */
+static const struct tp_target *meaning_at(const struct proxy_target *target, size_t index)
+{
+    if (target->name != NULL) {
+        const struct tp_targets *found = tp_destination_targets(target->name);
+        return index < found->count ? &found->targets[index] : NULL;
+    }
+    return index == 0 && target->host.data == NULL ? &target->fixed : NULL;
+}
+
+int proxy_trunk_protocol(const struct proxy_trunk *trunk, const struct tp_address *address)
+{
+    const struct tp_target *first = NULL, *same_host = NULL, *target;
+    if (trunk->only_protocol >= 0)
+        return trunk->only_protocol;
+    for (size_t i = 0; i < trunk->target_count; i++)
+        for (size_t j = 0; (target = meaning_at(&trunk->targets[i], j)) != NULL; j++) {
+            if (tp_address_equal(&target->address, address))
+                return target->protocol;
+            first = first != NULL ? first : target;
+            if (same_host == NULL && tp_address_same_host(&target->address, address))
+                same_host = target;
+        }
+    first = same_host != NULL ? same_host : first;
+    if (first != NULL)
+        return first->protocol;
+    for (int i = 0; i < TP_PROTOCOL_COUNT; i++)
+        if (proxy_trunk_listener(trunk, address, i) >= 0)
+            return i;
+    return TP_PROTOCOL_UDP;
+}
+
+/* The name of a target without its port. */
+static struct slice host_of(const struct proxy_target *target)
+{
+    return slice_first(target->host, slice_find(target->host, ':'));
+}
+
+static bool find_among(const struct proxy_trunk *trunk, const struct tp_address *address,
+                       int protocol, struct slice *host)
+{
+    const struct tp_target *target;
+    for (size_t i = 0; i < trunk->target_count; i++)
+        for (size_t j = 0; (target = meaning_at(&trunk->targets[i], j)) != NULL; j++)
+            if (target->protocol == protocol && tp_address_equal(&target->address, address)) {
+                *host = host_of(&trunk->targets[i]);
+                return true;
+            }
+    return false;
+}
+
+const struct proxy_trunk *proxy_plan_target(const struct proxy_plan *plan, uint16_t listener,
+                                            const struct tp_address *address,
+                                            char memory[TP_ADDRESS_TEXT], struct slice *host)
+{
+    const struct proxy_trunk *found = NULL;
+    *host = slice_make(NULL, 0);
+    for (size_t i = 0; i < plan->trunk_count && found == NULL; i++)
+        if (proxy_trunk_listener(&plan->trunks[i], address, plan->listener_protocols[listener]) ==
+                listener &&
+            find_among(&plan->trunks[i], address, plan->listener_protocols[listener], host))
+            found = &plan->trunks[i];
+    if (found == NULL)
+        found = proxy_plan_source(plan, listener, address);
+    if (host->length == 0) {
+        struct buffer text = buffer_over(memory, TP_ADDRESS_TEXT);
+        tp_address_append_host(&text, address, false);
+        *host = buffer_slice(&text);
+    }
+    return found;
 }
 
 /* ---- the order of a call ------------------------------------------------------------------- */
@@ -58,8 +138,8 @@ static bool goes_before(const struct candidate *a, const struct candidate *b)
 static void insert(struct candidates *all, const struct candidate *candidate)
 {
     size_t at = all->count;
-    if (proxy_trunk_listener(all->trunk, &candidate->choice.target->address) < 0)
-        return; /* an address of a family that the trunk's network does not have */
+    if (listener_of(all->trunk, candidate->choice.target) < 0)
+        return; /* of a family or protocol that the trunk's network does not have */
     if (at == CANDIDATE_LIMIT) {
         if (!goes_before(candidate, &all->items[at - 1]))
             return;
@@ -107,7 +187,7 @@ size_t proxy_trunk_order(const struct proxy_trunk *trunk, const struct hash_key 
     /* Most trunks have one target, and nothing to draw. */
     if (trunk->target_count == 1 && trunk->targets[0].host.data == NULL) {
         choices[0] = (struct proxy_choice){.target = &trunk->targets[0].fixed};
-        return proxy_trunk_listener(trunk, &choices[0].target->address) >= 0 ? 1 : 0;
+        return listener_of(trunk, choices[0].target) >= 0 ? 1 : 0;
     }
     all.trunk = trunk;
     all.call = hash_slice(key, call_id);

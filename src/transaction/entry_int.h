@@ -51,6 +51,7 @@ struct txn_key {
 
 /* A copy of a message with where it goes, in one block of the slab. */
 struct txn_message {
+    uint64_t connection; /* of a response: that its request came by; else 0 */
     struct tp_address to;
     uint16_t listener;
     uint32_t length;

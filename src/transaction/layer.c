@@ -119,6 +119,7 @@ struct txn_message *txn_message_keep(struct txn_layer *layer, uint16_t listener,
     while (message == NULL && txn_linger_evict(layer));
     if (message == NULL)
         return NULL;
+    message->connection = 0;
     message->to = *to;
     message->listener = listener;
     message->length = (uint32_t)bytes.length;
@@ -135,8 +136,12 @@ void txn_message_free(struct txn_layer *layer, struct txn_message *message)
 
 void txn_message_send(struct txn_layer *layer, const struct txn_message *message, uint64_t cookie)
 {
-    layer->output.send(layer->output.argument, message->listener, &message->to,
-                       message_bytes(message), cookie);
+    if (message->connection != 0)
+        txn_respond(&layer->output, message->listener, message->connection, &message->to,
+                    message_bytes(message));
+    else
+        layer->output.send(layer->output.argument, message->listener, &message->to,
+                           message_bytes(message), cookie);
 }
 
 struct visit {

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transaction_int.h"
 
-enum { DEFAULT_PORT = 5060 };
-
 /* Section 18.2.2: responses go to maddr where there is one. Names are not resolved here, so a
  * maddr that is no address of the listener's family counts as absent. */
 static bool reply_to_maddr(const struct smsg_via *via, const struct tp_packet *packet,
                            struct tp_address *to)
 {
     struct tp_address address;
-    uint16_t port = via->port != 0 ? via->port : DEFAULT_PORT;
+    uint16_t port = via->port != 0 ? via->port : tp_protocol_rows[packet->protocol].port;
     if (via->maddr.data == NULL || tp_address_from_host(via->maddr, port, &address) != 0 ||
         address.family != packet->source.family)
         return false;
@@ -37,7 +35,18 @@ void txn_reply_to(const struct smsg *request, const struct tp_packet *packet,
 
     if (reply_to_maddr(via, packet, &reply->to))
         return;
+    /* When the connection is gone, another is opened to the port that the sender listens on; rport
+     * is about datagrams. */
     reply->to = packet->source;
-    if (!via->rport_present)
-        reply->to.port = via->port != 0 ? via->port : DEFAULT_PORT;
+    if (!via->rport_present || packet->connection != 0)
+        reply->to.port = via->port != 0 ? via->port : tp_protocol_rows[packet->protocol].port;
+}
+
+void txn_respond(const struct txn_output *output, uint16_t listener, uint64_t connection,
+                 const struct tp_address *to, struct slice bytes)
+{
+    if (output->respond != NULL)
+        output->respond(output->argument, listener, connection, to, bytes);
+    else
+        output->send(output->argument, listener, to, bytes, 0);
 }

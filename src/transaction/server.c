@@ -174,6 +174,7 @@ int txn_server_create(struct txn_layer *layer, const struct smsg *request,
     made->user = user;
     made->source = packet->source;
     made->listener = packet->listener;
+    made->connection = packet->connection;
     made->created_us = packet->received_us;
     made->is_invite = request->method == SMSG_METHOD_INVITE;
     made->state = made->is_invite ? TXN_SERVER_PROCEEDING : TXN_SERVER_TRYING;
@@ -204,6 +205,11 @@ struct slice txn_server_received(const struct txn_server *server)
     return server->reply.received;
 }
 
+uint64_t txn_server_connection(const struct txn_server *server)
+{
+    return server->connection;
+}
+
 uint16_t txn_server_rport(const struct txn_server *server)
 {
     return server->reply.rport;
@@ -225,6 +231,8 @@ static void keep_response(struct txn_server *server, struct slice bytes)
 {
     txn_message_free(server->layer, server->response);
     server->response = txn_message_keep(server->layer, server->listener, &server->reply.to, bytes);
+    if (server->response != NULL)
+        server->response->connection = server->connection;
 }
 
 /* Without the magic cookie an ACK is told by the To tag of the response (section 17.2.3). */
@@ -254,7 +262,7 @@ void txn_server_respond(struct txn_server *server, uint16_t status, struct slice
 {
     struct txn_layer *layer = server->layer;
     assert(server->state != TXN_SERVER_COMPLETED);
-    layer->output.send(layer->output.argument, server->listener, &server->reply.to, bytes, 0);
+    txn_respond(&layer->output, server->listener, server->connection, &server->reply.to, bytes);
 
     if (status < 200) {
         server->state = TXN_SERVER_PROCEEDING;

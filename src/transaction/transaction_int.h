@@ -54,6 +54,7 @@ struct txn_server {
     uint64_t end_us;
     uint64_t created_us;
     struct tp_address source;
+    uint64_t connection; /* that the request came by; 0: a datagram */
     struct txn_reply reply;
     uint32_t call_slot;
     uint16_t source_slot;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "transport_int.h"
+#include "stream_int.h"
 
 enum { BATCH_MAXIMUM = 128 };
 
@@ -49,11 +49,25 @@ static int bind_to(int descriptor, const struct tp_address *address)
     return bind(descriptor, (struct sockaddr *)&storage, length) == 0 ? 0 : -errno;
 }
 
-static int socket_open(const struct tp_settings *settings, const struct tp_address *address,
-                       bool shared, int *out)
+/* Of a stream, what is accepted inherits the buffers, which the kernel sizes better by itself; and
+ * a listener that restarts must not wait for connections of its earlier life to be forgotten. */
+static int set_buffers(int descriptor, const struct tp_settings *settings, bool stream)
 {
-    int family = address->family == 6 ? AF_INET6 : AF_INET;
-    int descriptor = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (stream)
+        return set_flag(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+    int error = set_buffer(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, settings->receive_buffer);
+    if (error == 0)
+        error = set_buffer(descriptor, SO_SNDBUFFORCE, SO_SNDBUF, settings->send_buffer);
+    return error;
+}
+
+static int socket_open(const struct tp_settings *settings,
+                       const struct tp_listener_settings *listener, bool shared, int *out)
+{
+    int family = listener->address.family == 6 ? AF_INET6 : AF_INET;
+    bool stream = tp_protocol_rows[listener->protocol].stream;
+    int type = stream ? SOCK_STREAM : SOCK_DGRAM;
+    int descriptor = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return -errno;
 
@@ -61,11 +75,12 @@ static int socket_open(const struct tp_settings *settings, const struct tp_addre
     if (error == 0 && shared)
         error = set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
     if (error == 0)
-        error = set_buffer(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, settings->receive_buffer);
+        error = set_buffers(descriptor, settings, stream);
     if (error == 0)
-        error = set_buffer(descriptor, SO_SNDBUFFORCE, SO_SNDBUF, settings->send_buffer);
-    if (error == 0)
-        error = bind_to(descriptor, address);
+        error = bind_to(descriptor, &listener->address);
+    if (error == 0 && stream && shared &&
+        listen(descriptor, (int)settings->streams.listen_backlog) != 0)
+        error = -errno;
     if (error != 0) {
         close(descriptor);
         return error;
@@ -78,10 +93,11 @@ static int socket_open(const struct tp_settings *settings, const struct tp_addre
  * SO_REUSEPORT would let a second daemon of the same user take a share of our datagrams without a
  * word. A socket without it can be bound only while nobody else is there.
  */
-static int check_unused(const struct tp_settings *settings, const struct tp_address *address)
+static int check_unused(const struct tp_settings *settings,
+                        const struct tp_listener_settings *listener)
 {
     int descriptor = -1;
-    int error = socket_open(settings, address, false, &descriptor);
+    int error = socket_open(settings, listener, false, &descriptor);
     if (descriptor >= 0)
         close(descriptor);
     return error;
@@ -105,10 +121,10 @@ static int open_listener(struct tp_group *group, size_t listener)
     if (own->address.family == 0)
         return -EAFNOSUPPORT;
 
-    int error = check_unused(&group->settings, &own->address);
+    int error = check_unused(&group->settings, own);
     for (size_t worker = 0; error == 0 && worker < group->settings.workers; worker++) {
         int *place = &group->sockets[listener * group->settings.workers + worker];
-        error = socket_open(&group->settings, &own->address, true, place);
+        error = socket_open(&group->settings, own, true, place);
         if (error == 0 && own->address.port == 0)
             error = learn_port(*place, &own->address);
     }
@@ -164,6 +180,18 @@ static int allocate(struct tp_group *group)
     return tp_names_create(&group->settings.steering_key, &group->names);
 }
 
+static int prepare_streams(struct tp_group *group)
+{
+    struct stats_registry *registry = group->settings.registry;
+    group->close_labels = calloc(TP_CLOSE_COUNT, sizeof(group->close_labels[0]));
+    if (group->close_labels == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; registry != NULL && i < TP_CLOSE_COUNT; i++)
+        group->close_labels[i] = stats_label(registry, STATS_FAMILY_CONNECTIONS_CLOSED,
+                                             slice_of_text(tp_close_row((enum tp_close)i).key));
+    return tp_directory_create(&group->settings.steering_key, &group->directory);
+}
+
 static bool settings_are_valid(const struct tp_settings *settings)
 {
     return settings->listener_count >= 1 && settings->listener_count <= TP_LISTENER_LIMIT &&
@@ -181,6 +209,8 @@ int tp_group_create(const struct tp_settings *settings, struct tp_group **group,
     made->settings = *settings;
 
     int error = allocate(made);
+    if (error == 0)
+        error = prepare_streams(made);
     if (error == 0)
         error = open_listeners(made, bad);
     if (error == 0)
@@ -206,6 +236,25 @@ const struct tp_listener_settings *tp_group_listener(const struct tp_group *grou
     return &group->settings.listeners[index];
 }
 
+uint32_t tp_group_listener_connections(const struct tp_group *group, size_t listener)
+{
+    return atomic_load_explicit(&group->listener_connections[listener], memory_order_relaxed);
+}
+
+uint32_t tp_group_peer_connections(const struct tp_group *group, uint32_t label)
+{
+    return label < TP_PEER_LABELS
+               ? atomic_load_explicit(&group->peer_connections[label], memory_order_relaxed)
+               : 0;
+}
+
+struct slice tp_group_peer_name(const struct tp_group *group, uint32_t label)
+{
+    if (group->settings.registry == NULL)
+        return SLICE("");
+    return stats_label_name(group->settings.registry, STATS_FAMILY_TRUNK_CONNECTIONS, label);
+}
+
 int tp_group_find_listener(const struct tp_group *group, struct slice host, uint16_t port)
 {
     return tp_names_find(group->names, host, port);
@@ -221,6 +270,8 @@ void tp_group_destroy(struct tp_group *group)
             close(group->sockets[i]);
     tp_steering_destroy(group);
     tp_names_destroy(group->names);
+    tp_directory_destroy(group->directory);
+    free(group->close_labels);
     free(group->sockets);
     free((void *)(uintptr_t)group->settings.listeners);
     free(group);

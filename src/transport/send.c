@@ -97,7 +97,7 @@ void tp_sender_destroy(struct sender *sender)
     free(sender);
 }
 
-static void fail(struct sender *sender, uint64_t cookie, int error)
+void tp_sender_fail(struct sender *sender, uint64_t cookie, int error)
 {
     stats_count(sender->stats, STATS_SEND_FAILED);
     if (cookie == 0)
@@ -164,7 +164,7 @@ static void send_burst(struct sender *sender, int descriptor, int32_t index, uns
         if (passed > 0) {
             attempts = 0;
         } else if (error != -EINTR && ++attempts == ATTEMPTS) {
-            fail(sender, sender->queued[index].cookie, error);
+            tp_sender_fail(sender, sender->queued[index].cookie, error);
             attempts = 0;
             passed = 1;
         }
@@ -206,7 +206,7 @@ void tp_sender_queue(struct sender *sender, uint16_t listener, const struct tp_a
     assert(listener < sender->line_count);
     struct line *line = &sender->lines[listener];
     if (bytes.length > TP_DATAGRAM_LIMIT || to->family != line->family) {
-        fail(sender, cookie, to->family != line->family ? -EAFNOSUPPORT : -EMSGSIZE);
+        tp_sender_fail(sender, cookie, to->family != line->family ? -EAFNOSUPPORT : -EMSGSIZE);
         return;
     }
     make_room(sender, bytes.length);

@@ -103,7 +103,7 @@ const struct conf_section tp_dns_section = {
     .check = check_dns,
 };
 
-int tp_dns_convert(const struct tp_dns_settings *from, struct arena *arena,
+int tp_dns_convert(const struct tp_dns_settings *from, unsigned protocols, struct arena *arena,
                    struct tp_resolver_settings *to)
 {
     struct tp_address *servers = arena_zalloc(arena, (from->servers.count + 1) * sizeof(*servers));
@@ -119,7 +119,7 @@ int tp_dns_convert(const struct tp_dns_settings *from, struct arena *arena,
         .negative_ttl_us = from->negative_ttl_us,
         .stale_us = from->stale_us,
         .remember_us = from->remember_us,
-        .protocols = TP_PROTOCOL_BIT(TP_PROTOCOL_UDP),
+        .protocols = protocols,
     };
     for (size_t i = 0; i < from->servers.count; i++) {
         int error = tp_address_from_sockaddr(&from->servers.items[i].socket.any, &servers[i]);

@@ -9,12 +9,23 @@
 #include "message/scan.h"
 #include "transport_int.h"
 
-/* Stands before the bytes of a datagram in a ring. */
+enum errand {
+    ERRAND_RECEIVED, /* a message for the owner of its call */
+    ERRAND_SEND,     /* a message for a connection of the other worker */
+    ERRAND_FAILED    /* a message that the other worker gave could not be sent */
+};
+
+/* Stands before the bytes of a message in a ring. */
 struct handed_over {
     uint64_t received_us;
     uint64_t backlog_us;
-    struct tp_address source;
+    uint64_t connection;
+    uint64_t cookie;
+    struct tp_address address; /* from where, or to where */
+    int32_t error;
     uint16_t listener;
+    uint8_t errand; /* enum errand */
+    uint8_t protocol;
 };
 
 /* A record may take at most a quarter of a ring (base/ring.h), and the largest must fit. */
@@ -60,36 +71,76 @@ size_t tp_group_owner(const struct tp_group *group, struct slice call_id)
     return (size_t)((__extension__(unsigned __int128) hash * group->settings.workers) >> 64);
 }
 
-static void hand_over(struct tp_worker *worker, size_t owner, const struct tp_packet *packet)
+/* False: the ring is full. */
+static bool put(struct tp_worker *worker, size_t owner, const struct handed_over *head,
+                struct slice bytes)
 {
     struct ring *ring = group_ring(worker->group, worker->index, owner);
-    size_t size = sizeof(struct handed_over) + packet->bytes.length;
+    size_t size = sizeof(*head) + bytes.length;
     struct handed_over *record = ring_reserve(ring, size);
     if (record == NULL) {
         stats_count(worker->stats, STATS_RING_FULL);
-        return;
+        return false;
     }
-    *record = (struct handed_over){packet->received_us, packet->backlog_us, packet->source,
-                                   packet->listener};
-    memcpy(record + 1, packet->bytes.data, packet->bytes.length);
+    *record = *head;
+    if (bytes.length > 0)
+        memcpy(record + 1, bytes.data, bytes.length);
     ring_commit(ring, size);
     worker->rung |= UINT64_C(1) << (owner % 64);
-    stats_count(worker->stats, STATS_DATAGRAMS_HANDED_OVER);
+    return true;
 }
 
-void tp_steering_deliver(struct tp_worker *worker, const struct tp_packet *packet)
+static bool hand_over(struct tp_worker *worker, size_t owner, const struct tp_packet *packet)
+{
+    const struct handed_over head = {
+        .received_us = packet->received_us,
+        .backlog_us = packet->backlog_us,
+        .connection = packet->connection,
+        .address = packet->source,
+        .listener = packet->listener,
+        .errand = ERRAND_RECEIVED,
+        .protocol = packet->protocol,
+    };
+    if (!put(worker, owner, &head, packet->bytes))
+        return false;
+    stats_count(worker->stats, STATS_DATAGRAMS_HANDED_OVER);
+    return true;
+}
+
+void tp_steering_pass(struct tp_worker *worker, uint32_t owner, const struct tp_outgoing *message)
+{
+    const struct handed_over head = {
+        .connection = message->connection,
+        .cookie = message->cookie,
+        .address = *message->to,
+        .listener = message->listener,
+        .errand = ERRAND_SEND,
+    };
+    if (message->bytes.length > TP_DATAGRAM_LIMIT)
+        tp_sender_fail(worker->sender, message->cookie, -EMSGSIZE);
+    else if (!put(worker, owner, &head, message->bytes))
+        tp_sender_fail(worker->sender, message->cookie, ERROR_LIMIT);
+}
+
+/* Where the ring is full, the other worker's timers tell. */
+void tp_steering_fail(struct tp_worker *worker, uint32_t owner, uint64_t cookie, int error)
+{
+    const struct handed_over head = {.cookie = cookie, .error = error, .errand = ERRAND_FAILED};
+    (void)put(worker, owner, &head, slice_make(NULL, 0));
+}
+
+bool tp_steering_deliver(struct tp_worker *worker, const struct tp_packet *packet)
 {
     if (worker->group->settings.workers > 1) {
         struct slice call_id = smsg_peek_call_id(packet->bytes);
         /* What belongs to no call is answered or dropped by whoever received it. */
         size_t owner =
             call_id.data != NULL ? tp_group_owner(worker->group, call_id) : worker->index;
-        if (owner != worker->index) {
-            hand_over(worker, owner, packet);
-            return;
-        }
+        if (owner != worker->index)
+            return hand_over(worker, owner, packet);
     }
     worker->events.received(worker->argument, packet);
+    return true;
 }
 
 void tp_steering_wake_others(struct tp_worker *worker)
@@ -109,21 +160,54 @@ static uint64_t waited_us(const struct tp_worker *worker, const struct handed_ov
     return worker->backlog_us + (now_us > record->received_us ? now_us - record->received_us : 0);
 }
 
-/* At most a batch from each ring, so that the worker's own sockets get their turn. */
-static size_t take_from(struct tp_worker *worker, struct ring *ring)
+static void receive(struct tp_worker *worker, const struct handed_over *record, struct slice bytes)
 {
+    const struct tp_packet packet = {
+        .bytes = bytes,
+        .source = record->address,
+        .listener = record->listener,
+        .protocol = record->protocol,
+        .connection = record->connection,
+        .received_us = record->received_us,
+        .backlog_us = record->backlog_us + waited_us(worker, record),
+    };
+    worker->events.received(worker->argument, &packet);
+}
+
+static void run_errand(struct tp_worker *worker, size_t from, const struct handed_over *record,
+                       struct slice bytes)
+{
+    const struct tp_outgoing message = {
+        .bytes = bytes,
+        .to = &record->address,
+        .connection = record->connection,
+        .cookie = record->cookie,
+        .worker = (uint32_t)from,
+        .listener = record->listener,
+    };
+    switch ((enum errand)record->errand) {
+    case ERRAND_RECEIVED:
+        receive(worker, record, bytes);
+        break;
+    case ERRAND_SEND:
+        tp_streams_send(worker->streams, &message);
+        break;
+    case ERRAND_FAILED:
+        tp_sender_fail(worker->sender, record->cookie, record->error);
+        break;
+    }
+}
+
+/* At most a batch from each ring, so that the worker's own sockets get their turn. */
+static size_t take_from(struct tp_worker *worker, size_t from)
+{
+    struct ring *ring = group_ring(worker->group, from, worker->index);
     size_t taken = 0;
     size_t size;
     const struct handed_over *record;
     while (taken < worker->group->settings.batch && (record = ring_peek(ring, &size)) != NULL) {
-        struct tp_packet packet = {
-            .bytes = slice_make((const char *)(record + 1), size - sizeof(*record)),
-            .source = record->source,
-            .listener = record->listener,
-            .received_us = record->received_us,
-            .backlog_us = record->backlog_us + waited_us(worker, record),
-        };
-        worker->events.received(worker->argument, &packet);
+        run_errand(worker, from, record,
+                   slice_make((const char *)(record + 1), size - sizeof(*record)));
         ring_release(ring);
         taken++;
     }
@@ -135,7 +219,7 @@ bool tp_worker_take_handed_over(struct tp_worker *worker)
     size_t taken = 0;
     for (size_t from = 0; from < worker->group->settings.workers; from++)
         if (from != worker->index)
-            taken += take_from(worker, group_ring(worker->group, from, worker->index));
+            taken += take_from(worker, from);
     if (taken > 0)
         tp_worker_finish_batch(worker);
     return taken > 0;

@@ -6,10 +6,19 @@
 #include "transport/resolver.h"
 
 const struct tp_protocol_row tp_protocol_rows[TP_PROTOCOL_COUNT] = {
-#define PROTOCOL_ROW(identifier, word, service, prefix, port) {word, service, prefix, port},
+#define PROTOCOL_ROW(identifier, word, via, service, prefix, port, stream) \
+    {word, via, service, prefix, port, stream},
     TP_PROTOCOL_TABLE(PROTOCOL_ROW)
 #undef PROTOCOL_ROW
 };
+
+int tp_protocol_of(struct slice word)
+{
+    for (int i = 0; i < TP_PROTOCOL_COUNT; i++)
+        if (slice_equal_nocase(word, slice_of_text(tp_protocol_rows[i].word)))
+            return i;
+    return -1;
+}
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
@@ -48,13 +57,8 @@ static int parse_parameters(struct slice text, struct tp_name *name)
         return 0;
     if (!slice_starts_with_nocase(text, SLICE(";transport=")))
         return ERROR_MALFORMED;
-    for (int i = 0; i < TP_PROTOCOL_COUNT; i++) {
-        if (!slice_equal_nocase(value, slice_of_text(tp_protocol_rows[i].word)))
-            continue;
-        name->protocol = (int8_t)i;
-        return 0;
-    }
-    return ERROR_MALFORMED;
+    name->protocol = (int8_t)tp_protocol_of(value);
+    return name->protocol >= 0 ? 0 : ERROR_MALFORMED;
 }
 
 static int parse_host(struct slice text, struct tp_name *name)

@@ -117,11 +117,12 @@ static void deliver(struct endpoint *endpoint, size_t place, uint64_t now_us)
     struct tp_packet packet = {
         .bytes = slice_make(header->msg_hdr.msg_iov->iov_base, header->msg_len),
         .listener = endpoint->listener,
+        .protocol = TP_PROTOCOL_UDP,
         .received_us = now_us,
         .backlog_us = worker->backlog_us,
     };
     if (tp_address_from_sockaddr(header->msg_hdr.msg_name, &packet.source) == 0)
-        tp_steering_deliver(worker, &packet);
+        (void)tp_steering_deliver(worker, &packet);
 }
 
 void tp_udp_ready(void *argument, int descriptor, unsigned ready)

@@ -15,15 +15,25 @@ static int watch_endpoints(struct tp_worker *worker)
         struct endpoint *endpoint = &worker->endpoints[i];
         endpoint->worker = worker;
         endpoint->listener = (uint16_t)i;
+        if (group_is_stream(worker->group, i))
+            continue;
         error = rt_watch_create(worker->loop, group_socket(worker->group, i, worker->index),
                                 RT_READABLE, tp_udp_ready, endpoint, &endpoint->watch);
     }
     return error;
 }
 
+static bool has_streams(const struct tp_group *group)
+{
+    for (size_t i = 0; i < group->settings.listener_count; i++)
+        if (group_is_stream(group, i))
+            return true;
+    return false;
+}
+
 int tp_worker_create(struct tp_group *group, size_t index, struct rt_loop *loop,
-                     struct stats_shard *stats, const struct tp_events *events, void *argument,
-                     struct tp_worker **worker)
+                     struct rt_wheel *wheel, struct stats_shard *stats,
+                     const struct tp_events *events, void *argument, struct tp_worker **worker)
 {
     if (index >= group->settings.workers)
         return -EINVAL;
@@ -42,6 +52,8 @@ int tp_worker_create(struct tp_group *group, size_t index, struct rt_loop *loop,
         error = tp_sender_create(group, index, stats, &made->sender);
     if (error == 0)
         error = watch_endpoints(made);
+    if (error == 0 && has_streams(group))
+        error = wheel != NULL ? tp_streams_create(made, wheel, &made->streams) : -EINVAL;
     if (error != 0) {
         tp_worker_destroy(made);
         return error;
@@ -53,17 +65,54 @@ int tp_worker_create(struct tp_group *group, size_t index, struct rt_loop *loop,
 void tp_worker_send(struct tp_worker *worker, uint16_t listener, const struct tp_address *to,
                     struct slice bytes, uint64_t cookie)
 {
-    tp_sender_queue(worker->sender, listener, to, bytes, cookie);
+    if (!group_is_stream(worker->group, listener)) {
+        tp_sender_queue(worker->sender, listener, to, bytes, cookie);
+        return;
+    }
+    const struct tp_outgoing message = {
+        .bytes = bytes,
+        .to = to,
+        .cookie = cookie,
+        .worker = (uint32_t)worker->index,
+        .listener = listener,
+    };
+    tp_streams_send(worker->streams, &message);
 }
+
+void tp_worker_respond(struct tp_worker *worker, uint16_t listener, uint64_t connection,
+                       const struct tp_address *to, struct slice bytes)
+{
+    if (connection == 0) {
+        tp_worker_send(worker, listener, to, bytes, 0);
+        return;
+    }
+    const struct tp_outgoing message = {
+        .bytes = bytes,
+        .to = to,
+        .connection = connection,
+        .worker = (uint32_t)worker->index,
+        .listener = listener,
+    };
+    tp_streams_send(worker->streams, &message);
+}
+
+/* What failures make their senders send goes out with the next round. */
+enum { FLUSH_ROUNDS = 8 };
 
 void tp_worker_flush(struct tp_worker *worker)
 {
+    if (worker->streams != NULL)
+        (void)tp_streams_flush(worker->streams);
     tp_sender_flush(worker->sender, &worker->events, worker->argument);
+    for (unsigned round = 1;
+         round < FLUSH_ROUNDS && worker->streams != NULL && tp_streams_flush(worker->streams);
+         round++)
+        tp_sender_flush(worker->sender, &worker->events, worker->argument);
+    tp_steering_wake_others(worker);
 }
 
 void tp_worker_finish_batch(struct tp_worker *worker)
 {
-    tp_steering_wake_others(worker);
     tp_worker_flush(worker);
 }
 
@@ -74,6 +123,8 @@ void tp_worker_pause(struct tp_worker *worker)
             rt_watch_destroy(worker->endpoints[i].watch);
         worker->endpoints[i].watch = NULL;
     }
+    if (worker->streams != NULL)
+        tp_streams_pause(worker->streams);
 }
 
 void tp_worker_destroy(struct tp_worker *worker)
@@ -83,6 +134,7 @@ void tp_worker_destroy(struct tp_worker *worker)
     tp_worker_pause(worker);
     if (worker->wake_watch != NULL)
         rt_watch_destroy(worker->wake_watch);
+    tp_streams_destroy(worker->streams);
     tp_receiver_destroy(worker->receiver);
     tp_sender_destroy(worker->sender);
     free(worker);

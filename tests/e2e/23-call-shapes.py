@@ -7,6 +7,7 @@ between, all of them at once through one daemon.
 
 import json
 import os
+import socket
 import sys
 
 from lib import checks, sipp
@@ -39,7 +40,16 @@ def option(name, default):
 
 SPOKEN = option("--transport", "u1")
 ONLY = option("--shape", None)
-SHAPES = [shape for shape in SHAPES if ONLY in (None, shape)]
+# What comes twice is told from what is new by SIPp over datagrams only.
+REPEATING = {"no-ack", "retransmitted"} if SPOKEN != "u1" else set()
+SHAPES = [shape for shape in SHAPES if ONLY in (None, shape) and shape not in REPEATING]
+
+
+def listens(host, port=5060):
+    """Whether a process of this machine accepts connections there."""
+    wanted = f"{int.from_bytes(socket.inet_aton(host), 'little'):08X}:{port:04X}"
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        return any(line.split()[1] == wanted and line.split()[3] == "0A" for line in table)
 
 
 class Stage:
@@ -51,28 +61,33 @@ class Stage:
         self.kamailio = self._kamailio()
         # Timer C ends what rings for ever. T1 as it is in life: SIPp's called side takes an INVITE
         # that comes again for a new message once it has answered.
-        self.daemon = Daemon(site, trunks=self._trunks(), routes=self._routes(),
+        self.daemon = Daemon(site, listen=[{"address": f"{site.address(10)}:5060",
+                                            "transport": TRANSPORTS[spoken]}],
+                             trunks=self._trunks(), routes=self._routes(),
                              limits={"timer_c": "4s", "t1": "500ms"})
 
     def _kamailio(self):
         site = self.site
+        suffix = "" if self.spoken == "u1" else f";transport={TRANSPORTS[self.spoken]}"
         try:
             return Kamailio(site, site.address(KAMAILIO), f"""
 	if ($si == "{site.address(10)}") {{
 		$var(shape) = $(rU{{s.substr,9,2}}{{s.int}}) + {EAST};
-		$du = "sip:{site.block}." + $var(shape) + ":5060";
+		$du = "sip:{site.block}." + $var(shape) + ":5060{suffix}";
 	}} else {{
-		$du = "sip:{site.address(10)}:5060";
+		$du = "sip:{site.address(10)}:5060{suffix}";
 	}}""", TRANSPORTS[self.spoken])
         except checks.Skip as reason:
             print(f"skipped - with Kamailio in between: {reason}", flush=True)
             return None
 
     def _trunks(self):
-        rows = [trunk("kamailio", self.site.address(KAMAILIO), trusted=True)]
+        spoken = TRANSPORTS[self.spoken]
+        rows = [trunk("kamailio", self.site.address(KAMAILIO), spoken, trusted=True)]
         for number in range(len(SHAPES)):
-            rows.append(trunk(f"west-{number}", self.site.address(WEST + number)))
-            rows.append(trunk(f"east-{number}", self.site.address(EAST + number), trusted=True))
+            rows.append(trunk(f"west-{number}", self.site.address(WEST + number), spoken))
+            rows.append(trunk(f"east-{number}", self.site.address(EAST + number), spoken,
+                              trusted=True))
         return rows
 
     @staticmethod
@@ -107,6 +122,10 @@ class Stage:
         count = CALLS * (1 + len(through))
         found = [(self.sipp("east-uas", shape, "uas", EAST + number, "-m", count), count),
                  (self.sipp("west-uas", shape, "uas", WEST + number, "-m", count), count)]
+        # A connection that is refused is no datagram that comes again.
+        if self.spoken != "u1":
+            checks.wait_for(lambda: all(listens(self.site.address(host))
+                                        for host in (EAST + number, WEST + number)), 10)
         found += [(self.callers(number, "west-uac", WEST + number, ours, ["10", *through]), count),
                   (self.callers(number, "east-uac", EAST + number, ours, ["10"]), CALLS)]
         if through:
@@ -150,7 +169,7 @@ def shapes():
             daemon = stage.daemon
             if ONLY is None:
                 check(daemon.total("timer_c") >= 2 * CALLS, "Timer C ended what rang for ever")
-                check(daemon.total("retransmissions_in") >= 2 * CALLS,
+                check(SPOKEN != "u1" or daemon.total("retransmissions_in") >= 2 * CALLS,
                       "what came twice was counted")
             equal(sum(daemon.counts()["families"]["malformed"]["totals"].values()), 0,
                   "nothing passed for malformed")

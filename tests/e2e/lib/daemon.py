@@ -50,8 +50,9 @@ def configuration(site, **changes):
     return base
 
 
-def trunk(name, address, **more):
-    target = f"[{address}]:5060" if ":" in address else f"{address}:5060"
+def trunk(name, address, transport="udp", **more):
+    target = f"[{address}]" if ":" in address else address
+    target += {"udp": ":5060", "tcp": ":5060;transport=tcp", "tls": ":5061;transport=tls"}[transport]
     return {"name": name, "sources": [address], "targets": [target], "country": "CN",
             "area_code": "10", **more}
 

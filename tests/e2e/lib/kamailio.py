@@ -113,8 +113,11 @@ class Kamailio:
         streams = transport != "udp"
         config = site.write("kamailio.cfg", _CONFIG.format(
             address=address, route=route, more=more,
-            modules="\n".join(f'loadmodule "{name}.so"' for name in modules), disable_tcp="no" if streams else "yes",
-            listen_tcp=f"listen=tcp:{address}:5060" if streams else ""))
+            modules="\n".join(f'loadmodule "{name}.so"' for name in modules),
+            disable_tcp="no" if streams else "yes",
+            # Or the kernel would choose where connections come from.
+            listen_tcp=(f"listen=tcp:{address}:5060\ntcp_source_ipv4={address}\n"
+                        "tcp_children=2\n") if streams else ""))
         self.address = (address, 5060)
         # Its children end with it only when it is asked to.
         self.process = Process(site, "kamailio", [

@@ -83,7 +83,7 @@ static inline struct rig *rig_open_with(const struct txn_settings *settings)
     ck_assert_int_eq(rt_wheel_create(rig->now_us, &rig->wheel), 0);
     ck_assert_int_eq(stats_registry_create(&rig->registry), 0);
     ck_assert_int_eq(stats_shard_create(rig->registry, &rig->shard), 0);
-    struct txn_output output = {rig_send, rig, rig_reliable};
+    struct txn_output output = {.send = rig_send, .argument = rig, .reliable = rig_reliable};
     ck_assert_int_eq(txn_layer_create(settings, rig->wheel, rig->shard, &output, &rig->layer), 0);
     return rig;
 }

@@ -66,7 +66,7 @@ static void on_failed(void *argument, uint64_t cookie, int error)
     }
 }
 
-static const struct tp_events events = {on_received, on_failed};
+static const struct tp_events events = {.received = on_received, .send_failed = on_failed};
 
 static struct bench *bench_open(const char *address, size_t listeners, size_t workers)
 {
@@ -90,8 +90,8 @@ static struct bench *bench_open(const char *address, size_t listeners, size_t wo
         side->bench = bench;
         ck_assert_int_eq(rt_loop_create(&side->loop), 0);
         ck_assert_int_eq(stats_shard_create(bench->registry, &side->stats), 0);
-        ck_assert_int_eq(tp_worker_create(bench->group, i, side->loop, side->stats, &events, side,
-                                          &side->worker),
+        ck_assert_int_eq(tp_worker_create(bench->group, i, side->loop, NULL, side->stats, &events,
+                                          side, &side->worker),
                          0);
     }
     return bench;
