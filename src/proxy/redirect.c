@@ -54,12 +54,31 @@ static bool append_callee(struct buffer *out, const struct smsg_uri *uri)
     return true;
 }
 
-static void append_target(struct buffer *out, const struct proxy_path *path)
+/* The parameters that the callee's URI came with stay, but for the transport, which is the
+ * target's; a URI without one means UDP. */
+static void append_params(struct buffer *out, struct slice params, uint8_t protocol)
+{
+    struct slice value, whole;
+    if (smsg_param(params, "transport", &value, &whole)) {
+        buffer_append(out, slice_between(params.data, whole.data));
+        params = slice_between(slice_past(whole), slice_past(params));
+    }
+    buffer_append(out, params);
+    if (protocol == TP_PROTOCOL_UDP)
+        return;
+    buffer_append_literal(out, ";transport=");
+    buffer_append_text(out, tp_protocol_rows[protocol].word);
+}
+
+/* Host, port and transport. */
+static void append_target(struct buffer *out, const struct proxy *proxy,
+                          const struct proxy_path *path, struct slice params)
 {
     if (path->target_host.data != NULL)
         buffer_append(out, path->target_host);
     else
         tp_address_append(out, &path->next_hop);
+    append_params(out, params, proxy_plan_protocol(proxy->snapshot.plan, path->listener));
 }
 
 /* The callee at the path's target. data == NULL: there is none. */
@@ -72,11 +91,7 @@ static struct slice uri_at_target(struct proxy *proxy, const struct smsg *messag
     struct slice asked = path->request_uri.data != NULL ? path->request_uri : message->request_uri;
     if (path->to == NULL || smsg_uri_parse(asked, &uri) != 0 || !append_callee(scratch, &uri))
         return slice_make(NULL, 0);
-    append_target(scratch, path);
-    if (uri.host.length > 0)
-        buffer_append(scratch, uri.params);
-    else
-        buffer_append_literal(scratch, ";user=phone");
+    append_target(scratch, proxy, path, uri.host.length > 0 ? uri.params : SLICE(";user=phone"));
     return slice_make(scratch->data + begun, scratch->length - begun);
 }
 

@@ -8,6 +8,7 @@
 static const char site[] =
     "listen:\n"
     "  - {address: '127.0.91.1:5060'}\n"
+    "  - {address: '127.0.91.1:5070', transport: tcp}\n"
     "trunks:\n"
     "  - {name: plain, sources: [192.0.2.1], area_code: '10', redirect: {}}\n"
     "  - {name: codes, sources: [192.0.2.2], area_code: '10', redirect: {allow: 404, tag: 503,\n"
@@ -16,9 +17,12 @@ static const char site[] =
     "     block: 603}, boundary: {out: {tags: remove}}}\n"
     "  - {name: core, sources: [198.51.100.0/24], targets: ['198.51.100.1:5080'],\n"
     "     area_code: '10'}\n"
+    "  - {name: stream, sources: [198.51.101.1],\n"
+    "     targets: ['sip:198.51.101.1:5080;transport=tcp']}\n"
     "  - {name: desk, sources: [203.0.113.9], targets: ['desk.example.net']}\n"
     "routes:\n"
     "  - {from: plain, prefix: '0', to: core}\n"
+    "  - {from: plain, prefix: '7', to: stream}\n"
     "limits: {timer_c: 180s}\n";
 
 static const char rules[] =
@@ -96,6 +100,9 @@ static const struct answer_row {
     {PLAIN, "sips:0106@[2001:db8::1]", "A", "302 ", "<sips:0106@198.51.100.1:5080>"},
     {PLAIN, "tel:01062345678;phone-context=+86", "A", "302 ",
      "<sip:01062345678;phone-context=+86@198.51.100.1:5080;user=phone>"},
+    {PLAIN, "sip:7@127.0.91.1;transport=udp;user=phone", "A", "302 ",
+     "<sip:7@198.51.101.1:5080;user=phone;transport=tcp>"},
+    {PLAIN, "sip:0@x;a;Transport=TCP;b", "A", "302 ", "<sip:0@198.51.100.1:5080;a;b>"},
     /* Where it should be already (section 8.3), or no place is known. */
     {PLAIN, "sip:01062345678@198.51.100.1:5080", "A", "404 Not Found", NULL},
     {PLAIN, "sip:999@127.0.91.1", "A", "404 Not Found", NULL},
