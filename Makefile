@@ -21,7 +21,7 @@ FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 
 LIBRARIES := libevent_core libevent_extra libssl libcrypto libcares sofia-sip-ua hiredis yaml-0.1 libpcre2-8 json-c libsystemd zlib libzstd liblzma \
-	libpcap
+	libpcap ncursesw
 PACKAGES := $(filter $(shell pkg-config --list-all 2>/dev/null | cut -d' ' -f1),$(LIBRARIES))
 
 WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \

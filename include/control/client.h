@@ -23,6 +23,11 @@ int ctl_client_send(struct ctl_client *client, struct slice text) MUST_CHECK;
  */
 int ctl_client_next(struct ctl_client *client, struct slice *line) MUST_CHECK;
 
+/* The same without waiting: -EAGAIN when no whole line has come. For who waits for other things
+ * too, with poll(2) on the descriptor: all lines must have been taken before. */
+int ctl_client_take(struct ctl_client *client, struct slice *line) MUST_CHECK;
+int ctl_client_descriptor(const struct ctl_client *client);
+
 struct ctl_answer {
     int status; /* enum ctl_status of control_server.h, or what a newer daemon says */
     char message[1024];

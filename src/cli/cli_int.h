@@ -18,6 +18,7 @@ int cli_run_drain(struct cli *cli, char **arguments, size_t count);
 int cli_run_undrain(struct cli *cli, char **arguments, size_t count);
 int cli_run_status(struct cli *cli, char **arguments, size_t count);
 int cli_run_stats(struct cli *cli, char **arguments, size_t count);
+int cli_run_top(struct cli *cli, char **arguments, size_t count);
 int cli_run_explain(struct cli *cli, char **arguments, size_t count);
 int cli_run_rules(struct cli *cli, char **arguments, size_t count);
 int cli_run_rules_rearm(struct cli *cli, char **arguments, size_t count);
@@ -33,6 +34,7 @@ int cli_run_help(struct cli *cli, char **arguments, size_t count);
 extern const struct cli_option cli_check_options[];
 extern const struct cli_option cli_features_options[];
 extern const struct cli_option cli_stats_options[];
+extern const struct cli_option cli_top_options[];
 extern const struct cli_option cli_drain_options[];
 extern const struct cli_option cli_explain_options[];
 extern const struct cli_option cli_rules_options[];
@@ -69,6 +71,9 @@ int cli_print_line(void *argument, struct slice line, struct json_object *object
 /* Any object for people: members in aligned columns, objects as sections, lists of objects as
  * tables. Nothing is left out. */
 void cli_show_object(const struct cli_output *output, struct json_object *object);
+
+/* The number at "member/member/..."; 0 where there is none, such as a label that counts nothing. */
+int64_t cli_number_at(struct json_object *object, const char *path);
 
 /* A value as text in memory, "-" for null. */
 struct slice cli_value_text(struct json_object *value, char *memory, size_t capacity);

@@ -73,6 +73,15 @@ const struct cli_command cli_commands[] = {
      "One row per interval: what was counted since the row before. tx and held are what is there\n"
      "now; p50 and p99 are microseconds of screening. With --json, the lines of the stats socket\n"
      "as they come (docs/stats.md).\n"},
+    {"top", "", 0, 0, "watch rates, rules, callers and trunks in the terminal", CTL_READ,
+     cli_top_options, cli_run_top,
+     "Rates with their course, the mix of verdicts, and panels: rules, callers, trunks, latency,\n"
+     "prefixes, scam types, refusals, health. h shows the keys: to move, filter, sort, freeze, and "
+     "to\n"
+     "open a row, such as the events of one caller. It connects again when the daemon comes back.\n"
+     "80 columns and 24 rows are enough; more show more.\n"
+     "\n"
+     "With --once, everything is printed once as plain text.\n"},
     {"explain", "[CALL-ID]", 0, 1, "show what a call got, or would get, and why", CTL_READ,
      cli_explain_options, cli_run_explain,
      "With a CALL-ID: a call that was screened lately, with what was known of it then and the "

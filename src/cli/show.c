@@ -271,3 +271,14 @@ void cli_show_object(const struct cli_output *output, struct json_object *object
     show_members(output, object);
     show_sections(output, object, "");
 }
+
+int64_t cli_number_at(struct json_object *object, const char *path)
+{
+    char copy[128];
+    snprintf(copy, sizeof(copy), "%s", path);
+    char *rest = copy;
+    for (char *key; object != NULL && (key = strsep(&rest, "/")) != NULL;)
+        object = json_object_is_type(object, json_type_object) ? json_object_object_get(object, key)
+                                                               : NULL;
+    return json_object_get_int64(object);
+}

@@ -83,18 +83,6 @@ static const struct {
 
 enum { COLUMN_ROWS = sizeof(column_rows) / sizeof(column_rows[0]) };
 
-/* A label that has counted nothing is not in the line: 0. */
-static int64_t number_at(struct json_object *object, const char *path)
-{
-    char copy[128];
-    snprintf(copy, sizeof(copy), "%s", path);
-    char *rest = copy;
-    for (char *key; object != NULL && (key = strsep(&rest, "/")) != NULL;)
-        object = json_object_is_type(object, json_type_object) ? json_object_object_get(object, key)
-                                                               : NULL;
-    return json_object_get_int64(object);
-}
-
 static void print_header(const struct cli_output *output)
 {
     cli_print_left(output, CLI_DIM, SLICE("time (UTC)"), 10);
@@ -120,7 +108,7 @@ static void print_row(struct stats_view *view, struct json_object *line)
     cli_print_left(output, CLI_PLAIN, clock_part(line), 10);
     for (size_t i = 0; i < COLUMN_ROWS; i++)
         fprintf(output->stream, " %*" PRId64, (int)column_rows[i].width,
-                number_at(line, column_rows[i].path) / column_rows[i].divisor);
+                cli_number_at(line, column_rows[i].path) / column_rows[i].divisor);
     fputc('\n', output->stream);
 }
 

@@ -123,10 +123,10 @@ static int make_room(struct ctl_client *client)
     return 0;
 }
 
-static int receive(struct ctl_client *client)
+static int receive(struct ctl_client *client, int timeout_ms)
 {
     struct pollfd state = {.fd = client->descriptor, .events = POLLIN};
-    int ready = poll(&state, 1, client->timeout_ms);
+    int ready = poll(&state, 1, timeout_ms);
     if (ready < 0)
         return errno == EINTR ? 0 : -errno;
     if (ready == 0)
@@ -141,7 +141,7 @@ static int receive(struct ctl_client *client)
     return 0;
 }
 
-int ctl_client_next(struct ctl_client *client, struct slice *line)
+static int next_line(struct ctl_client *client, int timeout_ms, struct slice *line)
 {
     for (;;) {
         struct slice rest =
@@ -157,10 +157,26 @@ int ctl_client_next(struct ctl_client *client, struct slice *line)
         client->searched = client->length;
         int error = make_room(client);
         if (error == 0)
-            error = receive(client);
+            error = receive(client, timeout_ms);
         if (error != 0)
             return error;
     }
+}
+
+int ctl_client_next(struct ctl_client *client, struct slice *line)
+{
+    return next_line(client, client->timeout_ms, line);
+}
+
+int ctl_client_take(struct ctl_client *client, struct slice *line)
+{
+    int error = next_line(client, 0, line);
+    return error == -ETIMEDOUT ? -EAGAIN : error;
+}
+
+int ctl_client_descriptor(const struct ctl_client *client)
+{
+    return client->descriptor;
 }
 
 static int send_request(struct ctl_client *client, const char *command,
