@@ -60,6 +60,9 @@ void tp_connection_close(struct connection *connection, enum tp_close reason, in
     struct streams *streams = connection->streams;
     struct stats_shard *stats = streams->worker->stats;
     log_closed(connection, reason, error);
+    /* What was good before still gets its answer. */
+    if (reason >= TP_CLOSE_FRAME)
+        tp_connection_write_last(connection);
     stats_count_label(stats, STATS_FAMILY_CONNECTIONS_CLOSED,
                       group_of(connection)->close_labels[reason]);
     bool orderly = reason == TP_CLOSE_PEER || reason == TP_CLOSE_IDLE;
@@ -110,7 +113,8 @@ static enum tp_close overdue(const struct connection *connection, uint64_t now_u
 static void ping(struct connection *connection, uint64_t now_us)
 {
     const struct tp_stream_settings *settings = &group_of(connection)->settings.streams;
-    if (settings->ping_us == 0 || connection->accepted || connection->pinged_us != 0)
+    bool waits = connection->pinged_us != 0 && connection->has_ponged;
+    if (settings->ping_us == 0 || connection->accepted || waits)
         return;
     if (now_us < connection->active_us + settings->ping_us || connection->queued > 0)
         return;
@@ -132,7 +136,7 @@ static void set_due(struct connection *connection, uint64_t now_us)
         tp_connection_due(connection, now_us, connection->blocked_us + settings->message_us);
     if (connection->pinged_us != 0 && connection->has_ponged)
         tp_connection_due(connection, now_us, connection->pinged_us + PONG_US);
-    else if (settings->ping_us != 0 && !connection->accepted && connection->pinged_us == 0)
+    else if (settings->ping_us != 0 && !connection->accepted)
         tp_connection_due(connection, now_us, connection->active_us + settings->ping_us);
 }
 

@@ -103,6 +103,9 @@ static void receive_pong(struct connection *connection)
         return;
     connection->pinged_us = 0;
     connection->has_ponged = true;
+    uint64_t now_us = connection->active_us;
+    tp_connection_due(connection, now_us,
+                      now_us + connection->streams->worker->group->settings.streams.ping_us);
 }
 
 /* The first message is whole, but nobody takes it: it waits, and so does the peer. */

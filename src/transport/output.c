@@ -200,6 +200,15 @@ bool tp_connection_write(struct connection *connection)
     return go_on(connection);
 }
 
+void tp_connection_write_last(struct connection *connection)
+{
+    const struct segment *segment = connection->first;
+    for (; segment != NULL && connection->state == CONNECTION_OPEN; segment = segment->next)
+        if (connection->io->write(connection, segment->bytes + segment->start,
+                                  segment->end - segment->start) <= 0)
+            return;
+}
+
 void tp_connection_free_output(struct connection *connection)
 {
     while (connection->first != NULL)

@@ -163,6 +163,8 @@ void tp_connection_queue(struct connection *connection, struct slice bytes, uint
                          uint64_t cookie);
 /* Writes what it can. False: the connection is gone. */
 bool tp_connection_write(struct connection *connection);
+/* Writes what can be written at once, since it is the end. */
+void tp_connection_write_last(struct connection *connection);
 /* Tells senders, all of them or only those whose request was not written. */
 void tp_connection_fail_unsure(struct connection *connection, bool all, int error);
 void tp_connection_free_output(struct connection *connection);

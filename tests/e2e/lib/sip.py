@@ -92,6 +92,8 @@ def uri_of(value):
 class Endpoint:
     """A socket of a site."""
 
+    via = "UDP"  # as it stands in a Via; lib/stream.py has the others
+
     def __init__(self, site, host, port=5060):
         host = site.address(host) if isinstance(host, int) else host
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -105,6 +107,12 @@ class Endpoint:
     @property
     def hostport(self):
         return host_port(self.address)
+
+    @property
+    def contact(self):
+        """host:port as it stands in a Contact, with the transport where it is not UDP."""
+        suffix = "" if self.via == "UDP" else f";transport={self.via.lower()}"
+        return self.hostport + suffix
 
     def send(self, data, to):
         data = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
@@ -168,12 +176,12 @@ def request(endpoint, method, uri, call_id, from_value, to_value, cseq, branch=N
     """A request as bytes."""
     branch = branch or unique("z9hG4bKe2e")
     lines = [f"{method} {uri} SIP/2.0",
-             f"Via: SIP/2.0/UDP {endpoint.hostport};branch={branch}",
+             f"Via: SIP/2.0/{endpoint.via} {endpoint.hostport};branch={branch}",
              f"Max-Forwards: {max_forwards}",
              f"From: {from_value}", f"To: {to_value}", f"Call-ID: {call_id}",
              f"CSeq: {cseq} {method}"]
     if contact and method in ("INVITE", "UPDATE", "SUBSCRIBE"):
-        lines.append(f"Contact: <sip:{endpoint.hostport}>")
+        lines.append(f"Contact: <sip:{endpoint.contact}>")
     lines += headers
     if body:
         lines.append("Content-Type: application/sdp")
@@ -281,7 +289,7 @@ class Callee:
         self.endpoint = endpoint
         self.invite = invite
         self.tag = unique("t")
-        self.contact = contact or endpoint.hostport
+        self.contact = contact or endpoint.contact
         self.cseq = 100
 
     def answer(self, status, reason="", to_request=None, **more):
