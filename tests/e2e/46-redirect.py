@@ -103,8 +103,10 @@ def mappings():
         equal(counts["families"]["trunk_calls_out"]["totals"].get("core", 0), 0,
               "and no call passed through")
         equal(daemon.status()["calls_held"], 0, "nor is one held")
+        daemon.kill()
+        invite = fate(sbc, LISTED, caller, ends["own"], seconds=6, callee=CALLED)
+        equal(shown(invite), "passed", "Ringfence is dead: calls go on by the SBC's own route")
         sbc.stop()
-        daemon.stop()
 
 
 def expected_codes():

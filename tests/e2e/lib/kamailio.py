@@ -63,7 +63,7 @@ request_route {{
 
 # An SBC's logic: ask first, then route or drop by the answer alone. With a 302 the Contact says where
 # to, and the headers that its URI carries (RFC 3261 section 19.1.1) go along; 404 and 503 mean the
-# route of its own; anything else goes back to the caller.
+# route of its own, and so does silence (408); anything else goes back to the caller.
 _ASKING = """
 onreply_route[HEARD] {{
 	if (status == "302") $avp(contact) = $(ct{{nameaddr.uri}});
@@ -83,7 +83,7 @@ failure_route[TOLD] {{
 	}} else if (t_check_status("302")) {{
 		$du = $null;
 		if (!get_redirects("1")) exit;
-	}} else if (t_check_status("404|503")) {{
+	}} else if (t_check_status("404|408|503")) {{
 		$du = "sip:{onward}";
 	}} else {{
 		exit;
