@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "reputation/entry.h"
@@ -52,18 +53,22 @@ struct rep_row {
     uint64_t since_s;       /* wall seconds; 0: not stated */
 };
 
-/* Empty (0), wall seconds, or YYYY-MM-DD[Thh:mm:ssZ]; -EBADMSG for anything else. */
+/* Empty (0), wall seconds, or YYYY-MM-DD[Thh:mm:ss[.fraction]Z]; -EBADMSG for anything else. */
 int rep_time_parse(struct slice text, uint64_t *wall_s) MUST_CHECK;
+/* 2027-06-30T08:15:30Z */
+void rep_time_append(struct buffer *buffer, uint64_t wall_s);
 
 /* Reads "number" of a rep_row into a key; the raw text points into it. -EBADMSG. */
 int rep_row_key(struct slice number, struct rep_key *key) MUST_CHECK;
+/* And back. */
+void rep_row_number_append(struct buffer *buffer, const struct rep_key *key);
 
 /*
  * One CSV line "number,score,list,type,source,expires,note,since,case" (RFC 4180 quoting, no line
  * break in a field; what follows list may be left out). number as in struct rep_row; expires and
  * since as rep_time_parse() reads them. The row's slices point into `line`, which is changed.
  * ERROR_NOT_FOUND for an empty line, a comment (#) and a header line that begins with "number,";
- * -EBADMSG with the reason.
+ * -EBADMSG with the reason; with REP_SKIP_EMPTY the row is filled.
  */
 int rep_row_parse_csv(char *line, size_t length, struct rep_row *row,
                       enum rep_skip *reason) MUST_CHECK;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "reputation/entry.h"
@@ -149,6 +150,9 @@ const char *rep_part_word(unsigned word);
 /* Cuts a part into its values, which point into it; words that are not known are passed over, of
  * one that stands twice the later counts. */
 void rep_part_split(struct slice text, struct slice value[REP_PART_COUNT]);
+
+/* The values as one text, without those that are empty. */
+void rep_part_join(struct buffer *buffer, const struct slice value[REP_PART_COUNT]);
 
 /* The values of a statement; -EBADMSG with the reason. Source is left alone. */
 int rep_statement_read(const struct slice value[REP_PART_COUNT], struct rep_names *types,

@@ -25,6 +25,8 @@ int cli_run_rules_rearm(struct cli *cli, char **arguments, size_t count);
 int cli_run_number_get(struct cli *cli, char **arguments, size_t count);
 int cli_run_number_set(struct cli *cli, char **arguments, size_t count);
 int cli_run_number_del(struct cli *cli, char **arguments, size_t count);
+int cli_run_number_reassign(struct cli *cli, char **arguments, size_t count);
+int cli_run_number_export(struct cli *cli, char **arguments, size_t count);
 int cli_run_number_import(struct cli *cli, char **arguments, size_t count);
 int cli_run_replica_accept(struct cli *cli, char **arguments, size_t count);
 int cli_run_replay(struct cli *cli, char **arguments, size_t count);
@@ -38,7 +40,9 @@ extern const struct cli_option cli_top_options[];
 extern const struct cli_option cli_drain_options[];
 extern const struct cli_option cli_explain_options[];
 extern const struct cli_option cli_rules_options[];
-extern const struct cli_option cli_number_options[]; /* of get and del */
+extern const struct cli_option cli_number_options[]; /* of get and reassign */
+extern const struct cli_option cli_number_del_options[];
+extern const struct cli_option cli_number_export_options[];
 extern const struct cli_option cli_number_set_options[];
 extern const struct cli_option cli_number_import_options[];
 extern const struct cli_option cli_replay_options[];

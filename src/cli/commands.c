@@ -125,25 +125,49 @@ const struct cli_command cli_commands[] = {
     {"number get", "NUMBER", 1, 1, "show what is known about a number", CTL_READ,
      cli_number_options, cli_run_number_get,
      "NUMBER is +8613800138000, a prefix such as 86138*, or raw:TEXT for what is no number.\n"
-     "Reads Redis as the configuration says, or the daemon where it keeps the numbers itself\n"
-     "(store: memory). Status 1: nothing is known.\n"},
+     "Reads Redis as the configuration says: the plain fields, each source's statement, what they\n"
+     "come to (combined), what the running daemon holds, and whether the two agree. Where the\n"
+     "daemon keeps the numbers itself (store: memory), it is asked. Status 1: nothing is known.\n"},
     {"number set", "NUMBER", 1, 1, "score or list a number, prefix or text", CTL_CHANGE,
      cli_number_set_options, cli_run_number_set,
-     "Replaces what was known. At least --score or --list is needed. The daemon takes the change\n"
-     "up within a second. Every change is written to the daemon's log, or to syslog when it does\n"
-     "not run.\n"},
+     "Replaces what was said before by the same source: a configured one (reputation.sources) has\n"
+     "a statement of its own, all others share the plain fields. At least --score or --list is\n"
+     "needed. The daemon takes the change up within a second. Every change is written to the\n"
+     "daemon's log, or to syslog when it does not run: by whom, from what, to what.\n"},
     {"number del", "NUMBER", 1, 1, "forget a number, prefix or text", CTL_CHANGE,
-     cli_number_options, cli_run_number_del, "Status 1: it was not known.\n"},
-    {"number import", "FILE", 1, 1, "set many numbers from a CSV file", CTL_CHANGE,
+     cli_number_del_options, cli_run_number_del,
+     "All that is said of it, or what one --source says. Status 1: it was not known.\n"},
+    {"number reassign", "NUMBER", 1, 1, "wipe a number that has a new subscriber", CTL_CHANGE,
+     cli_number_options, cli_run_number_reassign,
+     "Deletes what every source says, and leaves a mark for a year: statements whose `since` is\n"
+     "earlier do not count, and rows that a feed still brings are rejected by import unless their\n"
+     "`since` is later.\n"},
+    {"number import", "FILE", 1, 1, "set many numbers from a file", CTL_CHANGE,
      cli_number_import_options, cli_run_number_import,
-     "FILE (- for standard input) has a line for each number:\n"
+     "FILE (- for standard input) is CSV, JSON lines with the same names, or a plain list of\n"
+     "numbers (then --list or --score says what they get):\n"
      "\n"
-     "    number,score,list,type,source,expires,note\n"
-     "    +8613800138000,95,block,impersonation,desk,2027-01-31,reported twice\n"
+     "    number,score,list,type,source,expires,note,since,case\n"
+     "    +8613800138000,95,block,impersonation,desk,2027-01-31,reported twice,,A-17\n"
      "    86170*,60,watch,,feed,,\n"
+     "    {\"number\":\"+8613800138000\",\"score\":95,\"list\":\"block\",\"source\":\"desk\"}\n"
      "\n"
-     "The header line is optional, expires and note may be left out. A line that cannot be taken\n"
-     "is named with the reason and skipped; the status is 1 then.\n"},
+     "The header line is optional, what follows list may be left out. A line that cannot be taken\n"
+     "is named with the reason and skipped.\n"
+     "\n"
+     "Each number is changed in one step, and only where it differs. With --replace-source, what\n"
+     "the file does not have any more is taken back, but only when all of it has been read and\n"
+     "written: an import that fails leaves every number with its old or its new statement, says "
+     "how\n"
+     "far it got, and goes on from there when it is run again. A number whose line is rejected\n"
+     "keeps what it has.\n"
+     "\n"
+     "Status 0: all lines were taken; 1: some were rejected, or it failed; 2: the command line is\n"
+     "wrong, or the source has no field of its own; 3: Redis or the daemon cannot be reached.\n"},
+    {"number export", "[FILE]", 0, 1, "write numbers to a file", CTL_READ,
+     cli_number_export_options, cli_run_number_export,
+     "A line for each statement in Redis that all options given apply to, in the form that import\n"
+     "reads, to FILE or standard output. Status 1: something could not be written or read.\n"},
     {"replica accept", "", 0, 0, "let a held change of the replica go ahead", CTL_CHANGE, NULL,
      cli_run_replica_accept,
      "When Redis suddenly differs in more than a stated part of the entries, the daemon keeps\n"

@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "control/json.h"
 #include "number_int.h"
-#include "stats/json.h"
 
 enum { TIMEOUT_MS = 10000, AUDIT_BYTES = 1024 };
 
@@ -52,29 +50,31 @@ const struct cli_option cli_number_set_options[] = {
      .offset = offsetof(struct cli_number_options, expires),
      .value = "WHEN",
      .help = "30d, 2027-06-30 or never (default)"},
+    {.name = "since",
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct cli_number_options, since),
+     .value = "WHEN",
+     .help = "when it was said: 2026-11-28, or 3d for three days ago (default: now)"},
+    {.name = "case",
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct cli_number_options, reference),
+     .value = "TEXT",
+     .help = "the source's reference"},
     CLI_NUMBER_STORE_OPTIONS,
     {.name = NULL},
 };
 
-/* ---- what is known ------------------------------------------------------------------------ */
+const struct cli_option cli_number_del_options[] = {
+    {.name = "source",
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct cli_number_options, source),
+     .value = "NAME",
+     .help = "take back only what this source says"},
+    CLI_NUMBER_STORE_OPTIONS,
+    {.name = NULL},
+};
 
-static void write_record(struct buffer *buffer, const struct rep_record *record)
-{
-    const struct {
-        const char *name;
-        const char *text;
-    } fields[] = {{"key", record->key},    {"score", record->score},   {"list", record->list},
-                  {"type", record->type},  {"source", record->source}, {"note", record->note},
-                  {"since", record->since}};
-    struct stats_json json = stats_json_into(buffer);
-    stats_json_begin_object(&json, NULL);
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if (fields[i].text[0] != '\0')
-            stats_json_text(&json, fields[i].name, fields[i].text);
-    if (record->expires_in_s >= 0)
-        stats_json_int(&json, "expires_in_s", record->expires_in_s);
-    stats_json_end_object(&json);
-}
+/* ---- asking the daemon -------------------------------------------------------------------- */
 
 static int show_line(void *argument, struct slice line, struct json_object *object)
 {
@@ -85,24 +85,6 @@ static int show_line(void *argument, struct slice line, struct json_object *obje
     return 0;
 }
 
-static int get_from_redis(struct cli_store *store, struct slice number)
-{
-    struct rep_record record;
-    struct json_object *object;
-    char memory[4096];
-    struct buffer buffer = buffer_over(memory, sizeof(memory));
-    int error = rep_admin_get(store->admin, number, &record);
-    if (error != 0)
-        return cli_store_failed(store, number, error);
-    write_record(&buffer, &record);
-    error = buffer.overflow ? -ENOMEM : ctl_json_parse_object(buffer_slice(&buffer), &object, NULL);
-    if (error != 0)
-        return cli_store_failed(store, number, error);
-    show_line(store->cli, buffer_slice(&buffer), object);
-    json_object_put(object);
-    return CLI_EXIT_OK;
-}
-
 static struct json_object *number_arguments(const char *number)
 {
     struct json_object *object = json_object_new_object();
@@ -111,7 +93,7 @@ static struct json_object *number_arguments(const char *number)
     return object;
 }
 
-static int ask_about(struct cli *cli, const char *command, const char *number)
+int cli_ask_number(struct cli *cli, const char *command, const char *number)
 {
     struct ctl_answer answer;
     struct json_object *arguments = number_arguments(number);
@@ -120,62 +102,44 @@ static int ask_about(struct cli *cli, const char *command, const char *number)
     return status != CLI_EXIT_OK ? status : cli_exit_of(cli, &answer);
 }
 
-int cli_run_number_get(struct cli *cli, char **arguments, size_t count)
-{
-    struct cli_number_options options = {0};
-    struct cli_store store;
-    if (!cli_take_options(cli, cli_number_options, &options, arguments, &count))
-        return CLI_EXIT_USAGE;
-    int status = cli_store_open(cli, &options, &store);
-    if (status == CLI_EXIT_OK)
-        status = store.admin != NULL ? get_from_redis(&store, slice_of_text(arguments[0]))
-                                     : ask_about(cli, "number get", arguments[0]);
-    cli_store_close(&store);
-    return status;
-}
-
 /* ---- changing it -------------------------------------------------------------------------- */
 
-/* What the audit says was there before. */
-static void append_before(struct cli_store *store, struct slice number, struct buffer *buffer)
+static void append_statement(struct buffer *text, struct slice statement)
 {
-    struct rep_record record;
-    buffer_append_literal(buffer, " (before: ");
-    if (rep_admin_get(store->admin, number, &record) != 0)
-        buffer_append_literal(buffer, "nothing)");
+    if (statement.length > 0)
+        buffer_append(text, slice_first(statement, AUDIT_BYTES / 3));
     else
-        buffer_format(buffer, "score %s list %s type %s source %s)",
-                      record.score[0] != '\0' ? record.score : "-",
-                      record.list[0] != '\0' ? record.list : "none",
-                      record.type[0] != '\0' ? record.type : "-",
-                      record.source[0] != '\0' ? record.source : "-");
-}
-
-static const char *finish_text(struct buffer *buffer, char *memory)
-{
-    memory[buffer->length] = '\0';
-    return memory;
+        buffer_append_literal(text, "nothing");
 }
 
 /* What is done over the control socket is audited by the daemon, which knows what was before. */
-static int set_number(struct cli_store *store, const struct rep_row *row)
+static void audit_change(const struct cli_store *store, const char *what, struct slice number,
+                         struct slice source)
 {
     char memory[AUDIT_BYTES];
-    char before[AUDIT_BYTES / 2];
-    struct ctl_answer answer;
     struct buffer text = buffer_over(memory, sizeof(memory) - 1);
-    struct buffer old = buffer_over(before, sizeof(before) - 1);
-    if (store->admin != NULL)
-        append_before(store, row->number, &old);
+    buffer_append_text(&text, what);
+    buffer_append(&text, number);
+    if (source.length > 0) {
+        buffer_append_literal(&text, " source ");
+        buffer_append(&text, source);
+    }
+    buffer_append_literal(&text, " from \"");
+    append_statement(&text, rep_admin_before(store->admin));
+    buffer_append_literal(&text, "\" to \"");
+    append_statement(&text, rep_admin_after(store->admin));
+    buffer_append_char(&text, '"');
+    memory[text.length] = '\0';
+    cli_audit(store->cli, memory);
+}
+
+static int set_number(struct cli_store *store, const struct rep_row *row)
+{
+    struct ctl_answer answer;
     int status = cli_store_set(store, row, &answer);
     if (status != CLI_EXIT_OK || store->admin == NULL)
         return status != CLI_EXIT_OK ? status : cli_exit_of(store->cli, &answer);
-    buffer_append_literal(&text, "number set ");
-    buffer_append(&text, row->number);
-    buffer_append_char(&text, ' ');
-    cli_append_row(&text, row);
-    buffer_append(&text, buffer_slice(&old));
-    cli_audit(store->cli, finish_text(&text, memory));
+    audit_change(store, "number set ", row->number, row->source);
     return CLI_EXIT_OK;
 }
 
@@ -188,6 +152,7 @@ static int make_row(struct cli *cli, const struct cli_number_options *options, c
         .type = slice_of_text(options->type),
         .source = slice_of_text(options->source),
         .note = slice_of_text(options->note),
+        .reference = slice_of_text(options->reference),
     };
     if (options->score == NO_SCORE && options->list == NULL) {
         cli_complain(cli, "say what is known: --score or --list is needed");
@@ -202,6 +167,12 @@ static int make_row(struct cli *cli, const struct cli_number_options *options, c
     if (error != 0) {
         cli_complain(cli, "--expires: \"%s\" is %s; write 30d, 2027-06-30 or never",
                      options->expires, error == -ERANGE ? "past" : "no time");
+        return CLI_EXIT_USAGE;
+    }
+    if (options->since != NULL &&
+        cli_parse_since(options->since, clock_wall_us() / 1000000, &row->since_s) != 0) {
+        cli_complain(cli, "--since: \"%s\" is no time; write 2026-11-28 or 3d (ago)",
+                     options->since);
         return CLI_EXIT_USAGE;
     }
     const char *reason = rep_admin_check(row);
@@ -228,17 +199,63 @@ int cli_run_number_set(struct cli *cli, char **arguments, size_t count)
     return status;
 }
 
-static int delete_in_redis(struct cli_store *store, struct slice number)
+/* A key's statements in words, for the audit. */
+static void append_record(struct buffer *text, const struct rep_record *record)
 {
-    char memory[AUDIT_BYTES];
+    if (record->score[0] != '\0' || record->list[0] != '\0')
+        buffer_format(text, " score %s list %s type %s source %s;",
+                      record->score[0] != '\0' ? record->score : "-",
+                      record->list[0] != '\0' ? record->list : "none",
+                      record->type[0] != '\0' ? record->type : "-",
+                      record->source[0] != '\0' ? record->source : "-");
+    for (unsigned i = 0; i < record->parts; i++)
+        buffer_format(text, " %s \"%.200s\";", record->part[i].source, record->part[i].text);
+}
+
+/* The whole key, with everybody's statements. reassign: and a mark in its place. */
+static int wipe(struct cli_store *store, struct slice number, bool reassign)
+{
+    char memory[AUDIT_BYTES], told[AUDIT_BYTES - 128];
     struct buffer text = buffer_over(memory, sizeof(memory) - 1);
-    buffer_append_literal(&text, "number del ");
-    buffer_append(&text, number);
-    append_before(store, number, &text);
-    int error = rep_admin_delete(store->admin, number);
+    struct buffer before = buffer_over(told, sizeof(told));
+    uint64_t now_s = clock_wall_us() / 1000000;
+    struct rep_record *record = malloc(sizeof(*record));
+    bool known;
+    if (record == NULL)
+        return cli_store_failed(store, number, -ENOMEM);
+    if (rep_admin_get(store->admin, number, now_s, record) == 0)
+        append_record(&before, record);
+    free(record);
+    int error = reassign ? rep_admin_reassign(store->admin, number, now_s, &known)
+                         : rep_admin_delete(store->admin, number);
     if (error != 0)
         return cli_store_failed(store, number, error);
-    cli_audit(store->cli, finish_text(&text, memory));
+    buffer_append_text(&text, reassign ? "number reassign " : "number del ");
+    buffer_append(&text, number);
+    buffer_append_literal(&text, " from");
+    if (before.length > 0)
+        buffer_append(&text, buffer_slice(&before));
+    else
+        buffer_append_literal(&text, " nothing;");
+    buffer_append_literal(&text, " to nothing");
+    memory[text.length] = '\0';
+    cli_audit(store->cli, memory);
+    return CLI_EXIT_OK;
+}
+
+static int delete_in_redis(struct cli_store *store, struct slice number, const char *source)
+{
+    if (source == NULL)
+        return wipe(store, number, false);
+    int error =
+        rep_admin_drop(store->admin, number, slice_of_text(source), clock_wall_us() / 1000000);
+    if (error == ERROR_NOT_FOUND) {
+        cli_complain(store->cli, "%s says nothing of %.*s", source, SLICE_ARGS(number));
+        return CLI_EXIT_NO;
+    }
+    if (error != 0)
+        return cli_store_failed(store, number, error);
+    audit_change(store, "number del ", number, slice_of_text(source));
     return CLI_EXIT_OK;
 }
 
@@ -246,12 +263,34 @@ int cli_run_number_del(struct cli *cli, char **arguments, size_t count)
 {
     struct cli_number_options options = {0};
     struct cli_store store;
+    if (!cli_take_options(cli, cli_number_del_options, &options, arguments, &count))
+        return CLI_EXIT_USAGE;
+    int status = cli_store_open(cli, &options, &store);
+    if (status == CLI_EXIT_OK && store.admin != NULL) {
+        status = delete_in_redis(&store, slice_of_text(arguments[0]), options.source);
+    } else if (status == CLI_EXIT_OK && options.source != NULL) {
+        cli_complain(cli, "--source needs store: redis");
+        status = CLI_EXIT_USAGE;
+    } else if (status == CLI_EXIT_OK) {
+        status = cli_ask_number(cli, "number del", arguments[0]);
+    }
+    cli_store_close(&store);
+    return status;
+}
+
+int cli_run_number_reassign(struct cli *cli, char **arguments, size_t count)
+{
+    struct cli_number_options options = {0};
+    struct cli_store store;
     if (!cli_take_options(cli, cli_number_options, &options, arguments, &count))
         return CLI_EXIT_USAGE;
     int status = cli_store_open(cli, &options, &store);
-    if (status == CLI_EXIT_OK)
-        status = store.admin != NULL ? delete_in_redis(&store, slice_of_text(arguments[0]))
-                                     : ask_about(cli, "number del", arguments[0]);
+    if (status == CLI_EXIT_OK && store.admin == NULL) {
+        cli_complain(cli, "reassign needs store: redis; in a CSV file delete the number's lines");
+        status = CLI_EXIT_USAGE;
+    } else if (status == CLI_EXIT_OK) {
+        status = wipe(&store, slice_of_text(arguments[0]), true);
+    }
     cli_store_close(&store);
     return status;
 }

@@ -33,6 +33,17 @@ int cli_parse_expires(const char *text, uint64_t now_wall_s, uint64_t *expires_s
     return 0;
 }
 
+int cli_parse_since(const char *text, uint64_t now_wall_s, uint64_t *since_s)
+{
+    uint64_t ago_us;
+    if (rep_time_parse(slice_of_text(text), since_s) == 0)
+        return *since_s > 0 ? 0 : -EBADMSG;
+    if (conf_value_duration(slice_of_text(text), &ago_us) != 0 || ago_us / 1000000 >= now_wall_s)
+        return -EBADMSG;
+    *since_s = now_wall_s - ago_us / 1000000;
+    return 0;
+}
+
 void cli_append_row(struct buffer *buffer, const struct rep_row *row)
 {
     const struct {

@@ -9,19 +9,29 @@
 #include <string.h>
 #include <time.h>
 
-#include "admin_int.h"
+#include "admin_write_int.h"
 #include "base/clock.h"
-#include "key_int.h"
 
-enum {
-    DEFAULT_PIPELINE = 1000,
-    PROGRESS_EVERY = 2000,
-    ROW_KEY_BYTES = REP_KEY_MAXIMUM + 1,
-};
+enum { ROW_KEY_BYTES = REP_KEY_MAXIMUM + 1 };
 
 const char *rep_admin_error(const struct rep_admin *admin)
 {
     return admin->error;
+}
+
+bool rep_admin_is_source(const struct rep_admin *admin, struct slice name)
+{
+    return rep_admin_source(admin, name) != ADMIN_NOBODY;
+}
+
+const char *rep_outcome_text(unsigned outcome)
+{
+    static const char *const texts[REP_OUTCOME_COUNT] = {
+#define REP_OUTCOME_TEXT(name, word) [name] = word,
+        REP_OUTCOME_TABLE(REP_OUTCOME_TEXT)
+#undef REP_OUTCOME_TEXT
+    };
+    return outcome < REP_OUTCOME_COUNT ? texts[outcome] : "unknown";
 }
 
 int rep_admin_key(struct slice number, struct buffer *buffer)
@@ -109,6 +119,20 @@ int rep_admin_take(struct rep_admin *admin, redisReply **reply)
     return -EBADMSG;
 }
 
+static int create_names(struct rep_admin *admin)
+{
+    const struct rep_settings *settings = &admin->settings;
+    int code = rep_names_create(REP_TYPE_LIMIT, &admin->types);
+    if (code == 0)
+        code = rep_names_create(REP_SOURCE_LIMIT, &admin->sources);
+    if (code != 0)
+        return code;
+    rep_authority_init(&admin->authority, settings->combine, settings->sources.items,
+                       settings->sources.count, admin->sources);
+    rep_admin_request_init(&admin->request, &admin->authority);
+    return 0;
+}
+
 int rep_admin_open(const struct rep_settings *settings, char *message, size_t capacity,
                    struct rep_admin **admin)
 {
@@ -117,6 +141,8 @@ int rep_admin_open(const struct rep_settings *settings, char *message, size_t ca
     if (created == NULL)
         return -ENOMEM;
     int code = rep_settings_copy(settings, &created->settings);
+    if (code == 0)
+        code = create_names(created);
     if (code == 0) {
         rep_server_text(&created->settings, server, sizeof(server));
         code =
@@ -139,6 +165,8 @@ void rep_admin_close(struct rep_admin *admin)
     if (admin == NULL)
         return;
     rep_admin_disconnect(admin);
+    rep_names_destroy(admin->types);
+    rep_names_destroy(admin->sources);
     rep_settings_free(&admin->settings);
     free(admin);
 }
@@ -156,73 +184,119 @@ static int key_of(struct rep_admin *admin, struct slice number, struct buffer *k
     return code;
 }
 
-static void copy_field(const redisReply *field, char *to, size_t capacity)
+static void copy_text(struct slice text, char *to, size_t capacity)
 {
-    to[0] = '\0';
-    if (field->type == REDIS_REPLY_STRING)
-        snprintf(to, capacity, "%.*s", (int)(field->len < 4096 ? field->len : 4096), field->str);
+    snprintf(to, capacity, "%.*s", SLICE_ARGS(slice_first(text, capacity - 1)));
 }
 
-static int read_fields(struct rep_admin *admin, struct rep_record *record)
+static void copy_plain(const struct rep_admin *admin, const struct admin_entry *entry,
+                       struct rep_record *record)
 {
-    struct {
+    unsigned own = admin->request.request.fields;
+    const struct {
+        unsigned field;
         char *to;
         size_t capacity;
-    } const fields[] = {
-        {record->score, sizeof(record->score)}, {record->list, sizeof(record->list)},
-        {record->type, sizeof(record->type)},   {record->source, sizeof(record->source)},
-        {record->note, sizeof(record->note)},   {record->since, sizeof(record->since)},
+    } fields[] = {
+        {REP_FIELD_SCORE, record->score, sizeof(record->score)},
+        {REP_FIELD_LIST, record->list, sizeof(record->list)},
+        {REP_FIELD_TYPE, record->type, sizeof(record->type)},
+        {REP_FIELD_SOURCE, record->source, sizeof(record->source)},
+        {REP_FIELD_SINCE, record->since, sizeof(record->since)},
+        {REP_FIELD_EXPIRES, record->expires, sizeof(record->expires)},
+        {REP_FIELD_REASSIGNED, record->reassigned, sizeof(record->reassigned)},
+        {own + ADMIN_FIELD_NOTE, record->note, sizeof(record->note)},
+        {own + ADMIN_FIELD_CASE, record->reference, sizeof(record->reference)},
     };
-    enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
-    redisReply *reply;
-    int code = rep_admin_take(admin, &reply);
-    if (code == 0 && (reply->type != REDIS_REPLY_ARRAY || reply->elements != FIELDS))
-        code = -EBADMSG;
-    for (unsigned i = 0; code == 0 && i < FIELDS; i++)
-        copy_field(reply->element[i], fields[i].to, fields[i].capacity);
-    freeReplyObject(reply);
-    return code;
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        copy_text(entry->field[fields[i].field], fields[i].to, fields[i].capacity);
 }
 
-static int read_lifetime(struct rep_admin *admin, struct rep_record *record)
+static void add_part(struct rep_record *record, struct slice source, struct slice text,
+                     bool configured)
 {
-    redisReply *reply;
-    int code = rep_admin_take(admin, &reply);
-    if (code == 0 && reply->type != REDIS_REPLY_INTEGER)
-        code = -EBADMSG;
-    if (code == 0) {
-        record->expires_in_s = reply->integer >= 0 ? (reply->integer + 999) / 1000 : -1;
-        if (reply->integer == -2)
-            code = ERROR_NOT_FOUND;
-    }
-    freeReplyObject(reply);
-    return code;
+    if (record->parts == REP_RECORD_PARTS)
+        return;
+    struct rep_record_part *part = &record->part[record->parts++];
+    copy_text(source, part->source, sizeof(part->source));
+    copy_text(text, part->text, sizeof(part->text));
+    part->configured = configured;
 }
 
-static int get_record(struct rep_admin *admin, struct slice key, struct rep_record *record)
+/* The parts that nodes do not read: some of them, where there are very many. */
+static int read_other_parts(struct rep_admin *admin, struct slice key, struct rep_record *record)
 {
-    const struct slice fields[] = {
-        SLICE_LITERAL("HMGET"), key,
-        SLICE_LITERAL("score"), SLICE_LITERAL("list"),
-        SLICE_LITERAL("type"),  SLICE_LITERAL("source"),
-        SLICE_LITERAL("note"),  SLICE_LITERAL("since"),
-    };
-    const struct slice lifetime[] = {SLICE_LITERAL("PTTL"), key};
-    int code = rep_admin_select(admin, key);
-    if (code == 0)
-        code = rep_admin_queue(admin, fields, 8);
-    if (code == 0)
-        code = rep_admin_queue(admin, lifetime, 2);
+    const struct slice words[] = {SLICE_LITERAL("HSCAN"),  key,
+                                  SLICE_LITERAL("0"),      SLICE_LITERAL("MATCH"),
+                                  SLICE_LITERAL("from:*"), SLICE_LITERAL("COUNT"),
+                                  SLICE_LITERAL("200")};
+    redisReply *reply;
+    int code = rep_admin_queue(admin, words, 7);
     if (code != 0)
         return code;
-    code = read_fields(admin, record);
-    if (code == ERROR_UNAVAILABLE)
-        return code;
-    int lifetime_code = read_lifetime(admin, record);
-    return code != 0 ? code : lifetime_code;
+    code = rep_admin_take(admin, &reply);
+    const redisReply *pairs = code == 0 && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2
+                                  ? reply->element[1]
+                                  : NULL;
+    for (size_t i = 0; pairs != NULL && i + 1 < pairs->elements; i += 2) {
+        struct slice field = slice_make(pairs->element[i]->str, pairs->element[i]->len);
+        struct slice name = slice_from(field, sizeof(REP_PART_PREFIX) - 1);
+        if (rep_admin_source(admin, name) == ADMIN_NOBODY)
+            add_part(record, name,
+                     slice_make(pairs->element[i + 1]->str, pairs->element[i + 1]->len), false);
+    }
+    freeReplyObject(reply);
+    /* An account without HSCAN sees what counts all the same. */
+    return code == ERROR_UNAVAILABLE ? code : 0;
 }
 
-int rep_admin_get(struct rep_admin *admin, struct slice number, struct rep_record *record)
+static void judge(struct rep_admin *admin, const struct admin_entry *entry, uint64_t now_wall_s,
+                  struct rep_record *record)
+{
+    struct rep_statements said;
+    struct rep_value value;
+    enum rep_skip reason;
+    if (rep_fields_parse(entry->field, &admin->authority, admin->types, admin->sources, &said,
+                         &reason) != 0)
+        return;
+    said.expires_s = entry->ends_s;
+    if (!rep_combine(&admin->authority, &said, now_wall_s, &value))
+        return;
+    record->counts = true;
+    record->combined = value.entry;
+    snprintf(record->combined_type, sizeof(record->combined_type), "%s",
+             rep_names_text(admin->types, value.entry.type));
+    snprintf(record->combined_source, sizeof(record->combined_source), "%s",
+             rep_names_text(admin->sources, value.entry.source));
+}
+
+static int get_record(struct rep_admin *admin, struct slice key, uint64_t now_wall_s,
+                      struct rep_record *record)
+{
+    struct admin_entry entry;
+    int code = rep_admin_select(admin, key);
+    if (code == 0)
+        code = rep_admin_ask(admin, key);
+    if (code != 0)
+        return code;
+    code = rep_admin_take_entry(admin, now_wall_s, &entry);
+    if (code == 0 && !entry.exists)
+        code = ERROR_NOT_FOUND;
+    if (code == 0) {
+        copy_plain(admin, &entry, record);
+        record->expires_in_s = entry.ends_s == 0 ? -1 : (int64_t)(entry.ends_s - now_wall_s);
+        for (unsigned i = 0; i < admin->authority.count; i++)
+            if (entry.field[REP_FIELD_COUNT + i].data != NULL)
+                add_part(record, admin->authority.name[i], entry.field[REP_FIELD_COUNT + i], true);
+        judge(admin, &entry, now_wall_s, record);
+        code = read_other_parts(admin, key, record);
+    }
+    rep_admin_entry_free(&entry);
+    return code;
+}
+
+int rep_admin_get(struct rep_admin *admin, struct slice number, uint64_t now_wall_s,
+                  struct rep_record *record)
 {
     memset(record, 0, sizeof(*record));
     struct buffer key = buffer_over(record->key, sizeof(record->key) - 1);
@@ -230,7 +304,8 @@ int rep_admin_get(struct rep_admin *admin, struct slice number, struct rep_recor
     if (code != 0)
         return code;
     for (unsigned tries = 0;; tries++) {
-        code = get_record(admin, buffer_slice(&key), record);
+        record->parts = 0;
+        code = get_record(admin, buffer_slice(&key), now_wall_s, record);
         if (code != -EBADMSG || !rep_admin_may_retry(admin, tries))
             return code;
     }
@@ -268,103 +343,9 @@ int rep_admin_delete(struct rep_admin *admin, struct slice number)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-/* Commands of one row, inside MULTI and EXEC so that nobody reads it half written. */
-struct writing {
-    struct rep_admin *admin;
-    unsigned queued;
-    int code;
-};
-
-static void write_command(struct writing *writing, const struct slice *words, unsigned count)
-{
-    if (writing->code == 0)
-        writing->code = rep_admin_queue(writing->admin, words, count);
-    if (writing->code == 0)
-        writing->queued++;
-}
-
-static void write_fields(struct writing *writing, struct slice key, const struct rep_row *row)
-{
-    char score[8] = "";
-    if (row->score != REP_SCORE_UNKNOWN)
-        snprintf(score, sizeof(score), "%d", row->score);
-    const struct {
-        struct slice name, value;
-    } fields[] = {
-        {SLICE("score"), slice_of_text(score)},
-        {SLICE("list"),
-         row->list == REP_LIST_NONE ? SLICE("") : slice_of_text(rep_list_text(row->list))},
-        {SLICE("type"), row->type},
-        {SLICE("source"), row->source},
-        {SLICE("note"), row->note},
-    };
-    struct slice set[ADMIN_COMMAND_WORDS] = {SLICE("HSET"), key};
-    struct slice drop[ADMIN_COMMAND_WORDS] = {SLICE("HDEL"), key};
-    unsigned sets = 2, drops = 2;
-    for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (fields[i].value.length > 0) {
-            set[sets++] = fields[i].name;
-            set[sets++] = fields[i].value;
-        } else {
-            drop[drops++] = fields[i].name;
-        }
-    }
-    write_command(writing, set, sets);
-    if (drops > 2)
-        write_command(writing, drop, drops);
-}
-
-static unsigned write_row(struct rep_admin *admin, const struct rep_row *row, struct slice key,
-                          uint64_t now_wall_s, int *code)
-{
-    char since[32], seconds[24];
-    struct buffer time = buffer_over(since, sizeof(since));
-    clock_append_rfc3339(&time, now_wall_s * 1000000);
-    const struct slice multi[] = {SLICE_LITERAL("MULTI")}, exec[] = {SLICE_LITERAL("EXEC")};
-    const struct slice first[] = {SLICE_LITERAL("HSETNX"), key, SLICE_LITERAL("since"),
-                                  buffer_slice(&time)};
-    struct writing writing = {.admin = admin, .code = rep_admin_select(admin, key)};
-    write_command(&writing, multi, 1);
-    write_fields(&writing, key, row);
-    write_command(&writing, first, 4);
-    if (row->expires_s == 0) {
-        const struct slice persist[] = {SLICE_LITERAL("PERSIST"), key};
-        write_command(&writing, persist, 2);
-    } else {
-        snprintf(seconds, sizeof(seconds), "%llu",
-                 (unsigned long long)(row->expires_s - now_wall_s));
-        const struct slice expire[] = {SLICE_LITERAL("EXPIRE"), key, slice_of_text(seconds)};
-        write_command(&writing, expire, 3);
-    }
-    write_command(&writing, exec, 1);
-    *code = writing.code;
-    return writing.queued;
-}
-
-/* All replies of one row; the first refusal counts. */
-static int take_replies(struct rep_admin *admin, unsigned count)
-{
-    char first[ADMIN_ERROR_BYTES];
-    int result = 0;
-    for (unsigned i = 0; i < count; i++) {
-        redisReply *reply;
-        int code = rep_admin_take(admin, &reply);
-        freeReplyObject(reply);
-        if (code == ERROR_UNAVAILABLE)
-            return code;
-        if (result == 0 && code != 0) {
-            result = code;
-            memcpy(first, admin->error, sizeof(first));
-        }
-    }
-    /* Behind it comes EXEC's, which only says that something was refused. */
-    if (result != 0)
-        memcpy(admin->error, first, sizeof(first));
-    return result;
-}
-
 int rep_admin_set(struct rep_admin *admin, const struct rep_row *row, uint64_t now_wall_s)
 {
+    enum rep_outcome outcome;
     const char *reason = rep_admin_check(row);
     if (reason != NULL) {
         snprintf(admin->error, sizeof(admin->error), "%.*s: %s",
@@ -376,118 +357,72 @@ int rep_admin_set(struct rep_admin *admin, const struct rep_row *row, uint64_t n
                  SLICE_ARGS(slice_first(row->number, 64)));
         return -ERANGE;
     }
+    return rep_admin_change_one(admin, row->number, row, row->source, true, now_wall_s, &outcome);
+}
+
+int rep_admin_drop(struct rep_admin *admin, struct slice number, struct slice source,
+                   uint64_t now_wall_s)
+{
     char name[ROW_KEY_BYTES];
     struct buffer key = buffer_over(name, sizeof(name));
-    int code = rep_admin_key(row->number, &key);
+    enum rep_outcome outcome;
+    int code = key_of(admin, number, &key);
+    if (code != 0)
+        return code;
+    code = rep_admin_change_one(admin, number, NULL, source, true, now_wall_s, &outcome);
+    return code == 0 && outcome != REP_OUTCOME_REMOVED ? ERROR_NOT_FOUND : code;
+}
+
+static int reassign_key(struct rep_admin *admin, struct slice key, uint64_t now_wall_s, bool *known)
+{
+    enum { COMMANDS = 5 };
+    char text[ADMIN_TEXT_BYTES];
+    struct buffer time = buffer_over(text, sizeof(text));
+    rep_time_append(&time, now_wall_s);
+    const struct slice words[COMMANDS][4] = {
+        {SLICE_LITERAL("MULTI")},
+        {SLICE_LITERAL("DEL"), key},
+        {SLICE_LITERAL("HSET"), key, SLICE_LITERAL("reassigned"), buffer_slice(&time)},
+        {SLICE_LITERAL("EXPIRE"), key, SLICE_LITERAL("31622400")},
+        {SLICE_LITERAL("EXEC")}};
+    static const unsigned counts[COMMANDS] = {1, 2, 4, 3, 1};
+    redisReply *reply;
+    int code = rep_admin_select(admin, key);
+    for (unsigned i = 0; code == 0 && i < COMMANDS; i++)
+        code = rep_admin_queue(admin, words[i], counts[i]);
+    if (code == 0)
+        code = rep_admin_take_replies(admin, COMMANDS - 1);
+    if (code == ERROR_UNAVAILABLE)
+        return code;
+    int executed = rep_admin_take(admin, &reply);
+    if (code == 0 && executed == 0 && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0)
+        *known = reply->element[0]->integer > 0;
+    freeReplyObject(reply);
+    return executed == ERROR_UNAVAILABLE || code == 0 ? executed : code;
+}
+
+int rep_admin_reassign(struct rep_admin *admin, struct slice number, uint64_t now_wall_s,
+                       bool *known)
+{
+    char name[ROW_KEY_BYTES];
+    struct buffer key = buffer_over(name, sizeof(name));
+    int code = key_of(admin, number, &key);
+    *known = false;
     if (code != 0)
         return code;
     for (unsigned tries = 0;; tries++) {
-        unsigned queued = write_row(admin, row, buffer_slice(&key), now_wall_s, &code);
-        if (code == 0)
-            code = take_replies(admin, queued);
+        code = reassign_key(admin, buffer_slice(&key), now_wall_s, known);
         if (code != -EBADMSG || !rep_admin_may_retry(admin, tries))
             return code;
     }
 }
 
-/* ---- import -------------------------------------------------------------------------------- */
-
-/* Rows under way, oldest first: how many replies each has, and its number for a refusal. */
-struct under_way {
-    redisContext *context;
-    unsigned replies;
-    char number[64];
-};
-
-struct importing {
-    struct rep_admin *admin;
-    struct rep_import *import;
-    struct under_way *ring;
-    unsigned size, head, count;
-};
-
-static void reject(struct rep_import *import, struct slice number, const char *reason)
+struct slice rep_admin_before(const struct rep_admin *admin)
 {
-    if (import->rejected++ == 0)
-        snprintf(import->reject, sizeof(import->reject), "%.*s: %s",
-                 SLICE_ARGS(slice_first(number, 64)), reason);
+    return buffer_slice(&admin->plan.from);
 }
 
-static int confirm_oldest(struct importing *importing)
+struct slice rep_admin_after(const struct rep_admin *admin)
 {
-    struct rep_import *import = importing->import;
-    const struct under_way *oldest = &importing->ring[importing->head];
-    importing->admin->context = oldest->context;
-    int code = take_replies(importing->admin, oldest->replies);
-    importing->head = (importing->head + 1) % importing->size;
-    importing->count--;
-    if (code == ERROR_UNAVAILABLE)
-        return code;
-    /* Rows behind it find a slot that moved; this one is to be imported again. */
-    if (code != 0 && rep_admin_may_retry(importing->admin, 0))
-        reject(import, slice_of_text(oldest->number), "its slot moved meanwhile: import it again");
-    else if (code != 0)
-        reject(import, slice_of_text(oldest->number), importing->admin->error);
-    else if (++import->written % PROGRESS_EVERY == 0 && import->progress != NULL)
-        import->progress(import->argument, import->written);
-    return 0;
-}
-
-static int import_row(struct importing *importing, const struct rep_row *row, uint64_t now_wall_s)
-{
-    char name[ROW_KEY_BYTES];
-    struct buffer key = buffer_over(name, sizeof(name));
-    const char *reason = rep_admin_check(row);
-    if (reason == NULL && row->expires_s != 0 && row->expires_s <= now_wall_s)
-        reason = "it has expired already";
-    if (reason == NULL && rep_admin_key(row->number, &key) != 0)
-        reason = "the number is too long";
-    if (reason != NULL) {
-        reject(importing->import, row->number, reason);
-        return 0;
-    }
-    int code = 0;
-    if (importing->count == importing->size)
-        code = confirm_oldest(importing);
-    if (code != 0)
-        return code;
-    struct under_way *last =
-        &importing->ring[(importing->head + importing->count) % importing->size];
-    last->replies = write_row(importing->admin, row, buffer_slice(&key), now_wall_s, &code);
-    last->context = importing->admin->context;
-    snprintf(last->number, sizeof(last->number), "%.*s",
-             SLICE_ARGS(slice_first(row->number, sizeof(last->number) - 1)));
-    importing->count++;
-    return code;
-}
-
-int rep_admin_import(struct rep_admin *admin, struct rep_import *import, uint64_t now_wall_s)
-{
-    struct importing importing = {
-        .admin = admin,
-        .import = import,
-        .size = import->pipeline > 0 ? import->pipeline : DEFAULT_PIPELINE,
-    };
-    import->written = import->rejected = 0;
-    import->reject[0] = '\0';
-    importing.ring = calloc(importing.size, sizeof(importing.ring[0]));
-    if (importing.ring == NULL)
-        return -ENOMEM;
-    struct rep_row row;
-    int code, end;
-    while ((end = import->next(import->argument, &row)) == 0) {
-        code = import_row(&importing, &row, now_wall_s);
-        if (code != 0)
-            goto out;
-    }
-    code = 0;
-    while (code == 0 && importing.count > 0)
-        code = confirm_oldest(&importing);
-    if (code == 0 && end != ERROR_NOT_FOUND)
-        code = end;
-    if (import->progress != NULL)
-        import->progress(import->argument, import->written);
-out:
-    free(importing.ring);
-    return code;
+    return buffer_slice(&admin->plan.to);
 }

@@ -12,10 +12,51 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "key_int.h"
+#include "reputation/admin.h"
 #include "route_int.h"
 #include "server_int.h"
 
-enum { ADMIN_ERROR_BYTES = 256, ADMIN_COMMAND_WORDS = 16 };
+enum { ADMIN_ERROR_BYTES = 256, ADMIN_COMMAND_WORDS = 64 };
+
+/* Behind the fields that nodes read: X(name, text) */
+#define ADMIN_FIELD_TABLE(X)    \
+    X(ADMIN_FIELD_NOTE, "note") \
+    X(ADMIN_FIELD_CASE, "case")
+
+enum admin_field {
+#define ADMIN_FIELD_ROW(name, text) name,
+    ADMIN_FIELD_TABLE(ADMIN_FIELD_ROW)
+#undef ADMIN_FIELD_ROW
+        ADMIN_FIELD_COUNT
+};
+
+enum {
+    ADMIN_READ_COMMANDS = 2, /* HMGET and PTTL */
+    ADMIN_NOBODY = -1,       /* no configured source: the plain fields */
+    ADMIN_TEXT_BYTES = 24,
+};
+
+struct admin_request {
+    struct rep_request request; /* words[1] is the key; its fields include ours */
+    struct slice words[2 + REP_FIELD_LIMIT + ADMIN_FIELD_COUNT];
+    unsigned fields;
+};
+
+enum { ADMIN_PLAN_FIELDS = 24 };
+
+/* What is to be sent. */
+struct admin_plan {
+    struct slice set[2 * ADMIN_PLAN_FIELDS], drop[ADMIN_PLAN_FIELDS];
+    unsigned sets, drops; /* of slices */
+    bool persist;
+    uint64_t expire_s; /* seconds from now; 0: untouched */
+    enum rep_outcome outcome;
+    struct buffer from, to; /* the statement before and after */
+    char memory[4 * ADMIN_TEXT_BYTES], score[8];
+    size_t used;
+    char from_memory[REP_PART_BYTES], to_memory[REP_PART_BYTES];
+};
 
 struct admin_server {
     struct rep_place place;
@@ -29,6 +70,11 @@ struct rep_admin {
     unsigned count;
     uint16_t owner[REP_SLOTS]; /* index of a server, or REP_NOBODY; of a cluster */
     char error[ADMIN_ERROR_BYTES];
+    struct rep_names *types, *sources;
+    struct rep_authority authority;
+    struct admin_request request;
+    struct admin_plan plan;   /* the last single change */
+    struct rep_replica *kept; /* during an import: the numbers that its rows have */
 };
 
 /* Finds the servers and connects to one of them at least. The reason is left in admin->error. */
@@ -37,6 +83,9 @@ void rep_admin_disconnect(struct rep_admin *admin);
 
 /* Makes the owner of a key the one that is talked to. */
 int rep_admin_select(struct rep_admin *admin, struct slice key) MUST_CHECK;
+
+/* Makes a server the one that is talked to. */
+int rep_admin_use(struct rep_admin *admin, unsigned server) MUST_CHECK;
 
 /* After -EBADMSG: true when the error was a redirection, which is known now (and a moment was
  * waited where slots are under way), so that the command may be tried again. */

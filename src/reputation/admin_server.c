@@ -245,6 +245,11 @@ int rep_admin_select(struct rep_admin *admin, struct slice key)
     return use_server(admin, &admin->servers[admin->owner[slot]].place);
 }
 
+int rep_admin_use(struct rep_admin *admin, unsigned server)
+{
+    return use_server(admin, &admin->servers[server].place);
+}
+
 bool rep_admin_may_retry(struct rep_admin *admin, unsigned tries)
 {
     static const struct timespec moment = {0, RETRY_MS * 1000000L};

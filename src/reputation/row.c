@@ -39,6 +39,22 @@ int rep_row_key(struct slice number, struct rep_key *key)
     return rep_pack_digits(digits, &key->packed) ? 0 : -EBADMSG;
 }
 
+void rep_row_number_append(struct buffer *buffer, const struct rep_key *key)
+{
+    char digits[REP_DIGITS_MAXIMUM + 1];
+    if (key->kind == REP_KIND_RAW) {
+        buffer_append_literal(buffer, "raw:");
+        buffer_append(buffer, key->text);
+        return;
+    }
+    unsigned count = rep_unpack_digits(key->packed, digits);
+    if (key->kind == REP_KIND_NUMBER)
+        buffer_append_char(buffer, '+');
+    buffer_append_bytes(buffer, digits, count);
+    if (key->kind == REP_KIND_PREFIX)
+        buffer_append_char(buffer, '*');
+}
+
 /* ---- CSV ----------------------------------------------------------------------------------- */
 
 enum column {
@@ -99,12 +115,18 @@ static bool take_char(struct slice *text, char expected)
     return true;
 }
 
+/* A fraction of the second is passed over. */
 static bool parse_time_of_day(struct slice text, uint64_t *seconds)
 {
-    uint64_t hour, minute, second;
+    uint64_t hour, minute, second, digit;
     if (!take_char(&text, 'T') || !take_digits(&text, 2, &hour) || !take_char(&text, ':') ||
         !take_digits(&text, 2, &minute) || !take_char(&text, ':') ||
-        !take_digits(&text, 2, &second) || !take_char(&text, 'Z') || text.length > 0)
+        !take_digits(&text, 2, &second))
+        return false;
+    if (take_char(&text, '.'))
+        while (take_digits(&text, 1, &digit))
+            continue;
+    if (!take_char(&text, 'Z') || text.length > 0)
         return false;
     *seconds = hour * 3600 + minute * 60 + second;
     return hour < 24 && minute < 60 && second < 61;
@@ -129,6 +151,16 @@ int rep_time_parse(struct slice text, uint64_t *wall_s)
     return *wall_s > 0 ? 0 : -EBADMSG;
 }
 
+void rep_time_append(struct buffer *buffer, uint64_t wall_s)
+{
+    static const char fraction[] = ".000Z";
+    char memory[40];
+    struct buffer text = buffer_over(memory, sizeof(memory));
+    clock_append_rfc3339(&text, wall_s * 1000000);
+    buffer_append_bytes(buffer, memory, text.length - (sizeof(fraction) - 1));
+    buffer_append_char(buffer, 'Z');
+}
+
 static int refuse(enum rep_skip *reason, enum rep_skip why)
 {
     *reason = why;
@@ -149,12 +181,12 @@ static int check_fields(const struct slice *field, struct rep_row *row, enum rep
         return refuse(reason, REP_SKIP_SCORE);
     if (rep_list_parse(field[COLUMN_LIST], &row->list) != 0)
         return refuse(reason, REP_SKIP_LIST);
-    if (row->score == REP_SCORE_UNKNOWN && row->list == REP_LIST_NONE)
-        return refuse(reason, REP_SKIP_EMPTY);
     if (rep_time_parse(field[COLUMN_EXPIRES], &row->expires_s) != 0)
         return refuse(reason, REP_SKIP_EXPIRES);
     if (rep_time_parse(field[COLUMN_SINCE], &row->since_s) != 0)
         return refuse(reason, REP_SKIP_SINCE);
+    if (row->score == REP_SCORE_UNKNOWN && row->list == REP_LIST_NONE)
+        return refuse(reason, REP_SKIP_EMPTY);
     return 0;
 }
 

@@ -48,6 +48,20 @@ void rep_part_split(struct slice text, struct slice value[REP_PART_COUNT])
     }
 }
 
+void rep_part_join(struct buffer *buffer, const struct slice value[REP_PART_COUNT])
+{
+    size_t start = buffer->length;
+    for (unsigned i = 0; i < REP_PART_COUNT; i++) {
+        if (slice_is_empty(value[i]))
+            continue;
+        if (buffer->length > start)
+            buffer_append_char(buffer, ';');
+        buffer_append_text(buffer, part_words[i]);
+        buffer_append_char(buffer, '=');
+        buffer_append(buffer, value[i]);
+    }
+}
+
 static int refuse(enum rep_skip *reason, enum rep_skip why)
 {
     *reason = why;

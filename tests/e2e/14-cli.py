@@ -363,7 +363,7 @@ def imports(daemon, site, a, b, rows):
         f"+86136{i:08d},90,block,loan,feed,,\n" for i in range(rows))
     site.write("good.csv", text)
     status, output = daemon.cli("number", "import", "--dry-run", site.path("good.csv"))
-    check(status == 0 and "would be set" in output, "import --dry-run", output)
+    check(status == 0 and "would be" in output, "import --dry-run", output)
     expect_fate(daemon, f"+86136{rows - 1:08d}", a, b, "passed", "changes nothing")
     status, output = daemon.cli("number", "import", site.path("good.csv"), seconds=30)
     check(status == 0 and "0 rejected" in output, f"import of {rows} numbers", output)
