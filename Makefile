@@ -89,18 +89,20 @@ UNIT_PROGRAMS := $(UNIT_SOURCES:tests/%.c=$(BUILD)/tests/%)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 TEST_LIBS := $(shell pkg-config --libs check 2>/dev/null)
+# There are many of them, and gold links them in half of the time.
+TEST_LDFLAGS := $(if $(shell command -v ld.gold 2>/dev/null),-fuse-ld=gold)
 
 .SECONDEXPANSION:
 $(BUILD)/tests/unit/%: tests/unit/%.c $$(call archives_upto,$$(firstword $$(subst /, ,$$*)))
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(filter %.a,$^) $(LDFLAGS) $(LDLIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(filter %.a,$^) $(LDFLAGS) $(TEST_LDFLAGS) $(LDLIBS) $(TEST_LIBS)
 
 # A fuzz target linked with the plain driver replays its corpus in the ordinary test run.
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay_corpus.c $$(ALL_ARCHIVES)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -o $@ $< tests/fuzz/replay_corpus.c $(filter %.a,$^) $(LDFLAGS) $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -o $@ $< tests/fuzz/replay_corpus.c $(filter %.a,$^) $(LDFLAGS) $(TEST_LDFLAGS) $(LDLIBS)
 
 # The same target under libFuzzer; only `make fuzz` builds it, in a folder of its own.
 FUZZ_ENGINES := $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/engine/%)

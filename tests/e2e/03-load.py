@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# busy
 """SIPp's own scenarios through the daemon; afterwards every table is empty. --long: 60 s."""
 
 import time

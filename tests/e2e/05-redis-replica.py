@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# busy
 """Reputation in Redis: live changes, a Redis that dies, comes back, comes back empty, or never
 was there."""
 

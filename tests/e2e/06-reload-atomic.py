@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# busy
 """Reload by SIGHUP and by command: everything or nothing, and no call notices."""
 
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# busy
 """Mode lookup: Redis is asked for each call, and a call waits for the answer up to the deadline."""
 
 import time

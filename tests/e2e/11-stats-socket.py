@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# busy
 """The stats socket (docs/stats.md): hello, counts whose deltas add up, events, gaps, and readers
 that are slow, mute, many or gone."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# once
 """The JSON Schemas under conf/: what is shipped and what the tests hold for good fits, and what is
 broken in ways that a schema can tell does not."""
 
