@@ -308,6 +308,23 @@ def inject(interface, packets):
             wire.send(ethernet(packet))
 
 
+def two_interfaces(site):
+    """Each packet is seen where it goes out and where it comes in."""
+    daemon = tap(site, RULES, name="both", interfaces=["rfa", "rfb"])
+    packets = [packet for _, packet in capture.packets_of(calls(site))]
+    inject("rfa", packets[:-1])
+    inject("rfa", capture.fragments(packets[-1]))
+    wait_for(lambda: daemon.status()["tap"]["fragments_repeated"] > 0, 5)
+    wait_for(lambda: [shown["received"] for shown in daemon.status()["interfaces"]] ==
+             [daemon.status()["tap"]["packets"] // 2] * 2, 5, "both interfaces are heard")
+    seen = daemon.status()["tap"]
+    equal((seen["messages"], seen["calls"], seen["other_leg"]), (len(packets), 5, 0),
+          "each message and each call once")
+    equal((seen["duplicates"], seen["fragments_joined"], seen["fragments_repeated"]),
+          (len(packets) - 1, 1, seen["fragments"] // 2), "every copy is counted")
+    daemon.stop()
+
+
 def state(daemon):
     return daemon.status()["interfaces"][0]["state"]
 
@@ -315,6 +332,7 @@ def state(daemon):
 def in_network_of_its_own():
     veth_pair("rfa", "rfb")
     with Site() as site:
+        two_interfaces(site)
         daemon = tap(site, RULES, interfaces=["rfb"], ports=["5060"])
         events = daemon.stats(events=True)
         packets = [packet for _, packet in capture.packets_of(calls(site))]
