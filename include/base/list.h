@@ -49,4 +49,10 @@ static inline struct list_link *list_first(struct list_link *head)
     return head->next == head ? NULL : head->next;
 }
 
+/* The link behind, or NULL at the end. */
+static inline struct list_link *list_next(struct list_link *head, struct list_link *link)
+{
+    return link->next == head ? NULL : link->next;
+}
+
 #endif

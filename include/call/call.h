@@ -50,6 +50,7 @@ struct call_summary {
     uint64_t answered_us; /* 0: never */
     uint16_t status;      /* the final one, 0: none yet */
     uint16_t answers;
+    uint8_t place_out;      /* which of the trunk's targets it went to; the proxy's own count */
     uint64_t packed_caller; /* 0: unknown */
     uint64_t packed_callee;
 };
@@ -79,6 +80,7 @@ uint64_t call_id_of(const struct call_record *record);
 struct call_record *call_by_id(struct call_table *table, uint64_t id);
 
 void call_set_trunk_out(struct call_record *record, uint32_t trunk_out);
+void call_set_place_out(struct call_record *record, uint8_t place);
 void call_ringing(struct call_record *record, uint64_t now_us);
 /* A 2xx with this To-tag; the same tag again changes nothing but the session interval. The first
  * one counts STATS_CALLS_ANSWERED. session_us: from Session-Expires, 0 when absent: then no

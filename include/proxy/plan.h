@@ -6,6 +6,7 @@
 #define RINGFENCE_PROXY_PLAN_H
 
 #include "identity/mark.h"
+#include "proxy/health.h"
 #include "proxy/settings.h"
 #include "screening/policy.h"
 #include "stats/counters.h"
@@ -30,6 +31,26 @@ struct proxy_choice {
     struct slice host; /* see proxy_target */
 };
 
+/* Targets that a call may choose among; further ones have a chance at the next call. A branch tells
+ * that many apart. */
+#define PROXY_CHOICES (IDENT_ATTEMPT_MAX + 1)
+
+/* What one request looks for in a trunk. */
+struct proxy_wish {
+    struct slice call_id;
+    uint32_t tried;    /* mask of places that are not wanted any more */
+    bool only_serving; /* nothing rather than a target that is down */
+    uint64_t now_us;
+};
+
+/* A target found for it. */
+struct proxy_chosen {
+    struct proxy_choice choice;
+    struct proxy_pulse *pulse; /* NULL: nothing is known of it */
+    uint8_t place;             /* in the order of the call, whatever serves */
+    uint8_t count;             /* of the targets in that order */
+};
+
 struct proxy_trunk {
     struct screen_trunk screen;
     uint32_t mark;     /* as in Record-Route: survives restarts and reloads */
@@ -38,6 +59,7 @@ struct proxy_trunk {
     uint32_t label_blocked;
     uint32_t label_answered;
     uint32_t label_over_budget;
+    uint32_t label_failovers;
     bool open_targets;
     struct proxy_boundary boundary;
     const struct proxy_redirect_settings *redirect; /* its peer only asks; NULL: calls pass */
@@ -53,6 +75,8 @@ struct proxy_trunk {
     size_t source_count;
     struct proxy_target *targets;
     size_t target_count;
+    struct proxy_health_settings health;
+    struct proxy_failover_settings failover;
     struct num_trie *routes; /* from the user part of a Request-URI to an index of a trunk */
     struct num_trie *originates;
     struct num_rule *number_rules;
@@ -104,6 +128,22 @@ bool proxy_trunk_owns(const struct proxy_trunk *trunk, const struct tp_address *
  */
 size_t proxy_trunk_order(const struct proxy_trunk *trunk, const struct hash_key *key,
                          struct slice call_id, struct proxy_choice *choices, size_t capacity);
+
+/*
+ * The target to try: of those that serve the first in the order of the call, what is just coming
+ * back passed over for the most part; when none serves, the first of all, unless the wish or the
+ * trunk's `all_down` refuses that. 0, ERROR_NOT_FOUND when there are no targets (left), or
+ * ERROR_UNAVAILABLE when none serves. health may be NULL.
+ */
+int proxy_trunk_choose(const struct proxy_trunk *trunk, const struct proxy_health *health,
+                       const struct hash_key *key, const struct proxy_wish *wish,
+                       struct proxy_chosen *chosen) MUST_CHECK;
+
+/* The target at a place of the call's order, whether it serves or not; the first when there are not
+ * that many. False: there are none. */
+bool proxy_trunk_place(const struct proxy_trunk *trunk, const struct proxy_health *health,
+                       const struct hash_key *key, struct slice call_id, uint8_t place,
+                       struct proxy_chosen *chosen);
 
 /* The listener from which an address of this trunk is reached; -1: none of that family and
  * protocol. */

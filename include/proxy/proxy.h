@@ -40,7 +40,7 @@ struct proxy_labels {
 
 void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *registry);
 
-/* Everything is borrowed and outlives the proxy. lookup, limiter, recent and events
+/* Everything is borrowed and outlives the proxy. health, lookup, limiter, recent and events
  * may be NULL. */
 struct proxy_parts {
     size_t worker;
@@ -48,6 +48,7 @@ struct proxy_parts {
     const struct proxy_labels *labels;
     struct stats_registry *registry; /* for scam types that Redis names */
     const struct tp_group *group;
+    struct proxy_health *health;
     struct txn_layer *transactions;
     struct txn_output output; /* for what is sent without a transaction */
     struct call_table *calls;
@@ -81,6 +82,13 @@ void proxy_receive(struct proxy *proxy, const struct tp_packet *packet);
 /* Who is at the other end of a connection that begins, as tp_events.identify wants it. */
 bool proxy_identify(const struct proxy *proxy, uint16_t listener, const struct tp_address *address,
                     bool accepted, struct tp_peer *peer);
+
+/* Makes this one the prober of targets; once, on the worker's thread. seed: of what spreads
+ * probes in time and of their Call-IDs. */
+int proxy_start_probing(struct proxy *proxy, uint64_t seed, uint64_t now_us) MUST_CHECK;
+
+/* ICMP says that nobody is reached at an address that we sent to. */
+void proxy_unreachable(struct proxy *proxy, const struct tp_address *to, uint64_t now_us);
 
 /* The keyed hash by which roll-outs and `explain` know a call. */
 uint64_t proxy_call_hash(const struct ident_marks *marks, struct slice call_id);

@@ -59,6 +59,31 @@ struct proxy_target_settings {
     uint16_t weight;
 };
 
+enum proxy_answers { PROXY_ANSWERS_ANY, PROXY_ANSWERS_SUCCESS };
+enum proxy_all_down { PROXY_ALL_DOWN_TRY, PROXY_ALL_DOWN_REFUSE };
+
+/* A trunk's `health`. */
+struct proxy_health_settings {
+    uint64_t probe_us; /* 0: only what is down is probed */
+    uint64_t probe_down_us;
+    uint64_t probe_timeout_us;
+    uint64_t slow_start_us;
+    uint64_t retry_after_max_us;
+    uint32_t down_after;
+    uint32_t up_after;
+    uint32_t failures;
+    int answers;  /* enum proxy_answers */
+    int all_down; /* enum proxy_all_down */
+};
+
+/* A trunk's `failover`. */
+struct proxy_failover_settings {
+    uint64_t trial_us;
+    uint64_t budget_us;
+    struct conf_text_list code_texts;
+    uint64_t codes[4]; /* bit by bit from 400 */
+};
+
 /* One entry of `trunks`. */
 struct proxy_trunk_settings {
     struct slice name;
@@ -77,6 +102,8 @@ struct proxy_trunk_settings {
     int udp_size;                    /* enum proxy_udp_size */
     uint32_t connections;            /* 0: no limit of its own */
     struct tp_certificate_settings tls;
+    struct proxy_health_settings health;
+    struct proxy_failover_settings failover;
 };
 
 /* One entry of `routes`. */
@@ -105,8 +132,13 @@ struct proxy_limits {
 extern const struct conf_section proxy_listen_section;
 extern const struct conf_section proxy_numbering_section;
 extern const struct conf_section proxy_trunk_section;
+extern const struct conf_section proxy_health_section;
+extern const struct conf_section proxy_failover_section;
 extern const struct conf_section proxy_route_section;
 extern const struct conf_section proxy_limits_section;
+
+/* Whether the next target is tried after this final status. */
+bool proxy_fails_over_after(const struct proxy_failover_settings *failover, uint16_t status);
 
 /* Everything that a plan is made of. */
 struct proxy_settings {

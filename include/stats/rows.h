@@ -22,6 +22,7 @@
     X(CONNECTION_QUEUE_FULL, "connection_queue_full", "messages for which a connection was full")  \
     X(PINGS_RECEIVED, "pings_received", "keep-alives of peers on connections, answered")           \
     X(PINGS_SENT, "pings_sent", "keep-alives sent on connections")                                 \
+    X(ICMP_ERRORS, "icmp_errors", "reports by ICMP about datagrams sent")                          \
     X(UNKNOWN_SOURCE, "unknown_source", "datagrams from addresses of no trunk, met with silence")  \
     X(REQUESTS, "requests", "well-formed requests from trunks")                                    \
     X(RESPONSES, "responses", "well-formed responses from trunks")                                 \
@@ -52,6 +53,13 @@
     X(LOOPS, "loops", "requests refused by Max-Forwards or loop detection")                        \
     X(NO_ROUTE, "no_route", "requests for which no route exists")                                  \
     X(UNRESOLVED, "unresolved", "requests refused because no target of their trunk resolves")      \
+    X(FAILOVERS, "failovers", "requests sent to another target after one had failed")              \
+    X(LATE_ANSWERS, "late_answers", "answers of targets that their calls had left")                \
+    X(TARGETS_DOWN, "targets_down", "times that a target was marked down")                         \
+    X(TARGETS_AVOIDED, "targets_avoided", "times that a target asked for it by Retry-After")       \
+    X(ALL_DOWN, "all_down", "requests refused because no target of their trunk serves")            \
+    X(PROBES, "probes", "OPTIONS sent to targets")                                                 \
+    X(PROBES_FAILED, "probes_failed", "OPTIONS without an answer that counts")                     \
     X(DNS_QUERIES, "dns_queries", "questions asked to DNS servers")                                \
     X(DNS_FAILED, "dns_failed", "questions that no DNS server answered properly")                  \
     X(DNS_CHANGES, "dns_changes", "times that a name of a trunk came to mean other targets")       \
@@ -99,6 +107,8 @@ enum stats_counter {
       "connections accepted from a trunk and opened to it")                                 \
     X(CONNECTIONS_CLOSED, "connections_closed", "reason", 64,                               \
       "connections closed, refused or not established by reason")                           \
+    X(TRUNK_FAILOVERS, "trunk_failovers", "trunk", 1024,                                    \
+      "requests that went to another target of their egress trunk after one had failed")    \
     X(MALFORMED, "malformed", "reason", 64, "messages refused or dropped by reason")        \
     X(REFUSED, "refused", "code", 64, "final codes that this program answered itself")      \
     X(BOUNDARY, "boundary", "header", 16,                                                   \

@@ -131,7 +131,8 @@ enum txn_invite_state {
     TXN_INVITE_OVER  /* it has had its final response */
 };
 
-/* The INVITE that a CANCEL aims at (section 9.2: same branch, sent-by, Request-URI aside). */
+/* The INVITE that a CANCEL aims at (section 9.2: same branch, sent-by, Request-URI aside), or that
+ * a response, from which our Via was taken, answers. */
 enum txn_invite_state txn_find_cancelled(struct txn_layer *layer, const struct smsg *cancel,
                                          const struct tp_packet *packet,
                                          struct txn_server **server);
@@ -177,6 +178,13 @@ void txn_client_cancel(struct txn_client *client, struct slice extra, uint64_t n
 /* Forgets the user: no event comes any more, responses are absorbed, a late 2xx is
  * TXN_RESPONSE_REPEATED. */
 void txn_client_abandon(struct txn_client *client, uint64_t now_us);
+
+/* The request goes to somebody else: it is sent no more, an INVITE is cancelled (section 9.1: with
+ * the first provisional response, if none was seen), and what txn_client_abandon() does. */
+void txn_client_give_up(struct txn_client *client, uint64_t now_us);
+
+/* The request as it was sent; valid as long as the client, the callback of its end included. */
+struct slice txn_client_request(const struct txn_client *client);
 
 /* Writes one line per live transaction, for `status` and debugging. */
 void txn_layer_each(const struct txn_layer *layer,

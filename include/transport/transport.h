@@ -95,6 +95,9 @@ struct tp_events {
      * accepted one is closed without a word. NULL: everybody is welcome, without TLS. */
     bool (*identify)(void *argument, uint16_t listener, const struct tp_address *address,
                      bool accepted, struct tp_peer *peer);
+    /* ICMP says that an earlier datagram to this address did not arrive. Which worker hears of it
+     * is the kernel's choice, and anybody can forge it: a hint, no more. May be NULL. */
+    void (*unreachable)(void *argument, const struct tp_address *to);
 };
 
 /* Binds everything (before privileges are dropped). On failure *bad is the index of the listener

@@ -175,6 +175,11 @@ void call_set_trunk_out(struct call_record *record, uint32_t trunk_out)
     record->summary.trunk_out = trunk_out;
 }
 
+void call_set_place_out(struct call_record *record, uint8_t place)
+{
+    record->summary.place_out = place;
+}
+
 void call_ringing(struct call_record *record, uint64_t now_us)
 {
     if (record->summary.ringing_us == 0)

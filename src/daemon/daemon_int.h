@@ -27,6 +27,7 @@ struct daemon_shared {
     struct tp_group *group;
     struct rep_store *store;
     struct screen_limiter *limiter;
+    struct proxy_health *health;
     struct reclaim *reclaim;
     struct hash_key table_keys[2];
     size_t workers;
@@ -76,7 +77,6 @@ int daemon_worker_post(struct daemon_worker *worker, rt_message_fn *letter,
 void daemon_worker_stop(struct daemon_worker *worker);
 void daemon_worker_destroy(struct daemon_worker *worker);
 
-/* ---- service.c --------------------------------------------------------------------------- */
 struct daemon_tap;
 
 /* ---- tap.c --------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "events_int.h"
 
 #define LIMITER_KEYS    (1U << 18)
+#define HEALTH_TARGETS  4096
 #define HOUSEKEEPING_US UINT64_C(100000)
 #define DESCRIPTORS     65536
 #define BATCH           32
@@ -141,6 +142,8 @@ static int create_shared(struct daemon_service *service, struct stats_registry *
         error = reclaim_create(shared->workers + 1, &shared->reclaim);
     if (error == 0)
         error = screen_limiter_create(LIMITER_KEYS, &shared->limiter);
+    if (error == 0)
+        error = proxy_health_create(HEALTH_TARGETS, &shared->health);
     if (error == 0)
         error = create_store(service, settings);
     if (error == 0 && !is_tap(settings))
@@ -402,6 +405,7 @@ void daemon_service_destroy(struct daemon_service *service)
     if (shared->group != NULL)
         tp_group_destroy(shared->group);
     screen_limiter_destroy(shared->limiter);
+    proxy_health_destroy(shared->health);
     tp_resolver_stop(service->resolver);
     reclaim_destroy(shared->reclaim);
     rt_signals_destroy(service->signals);

@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon_int.h"
+#include "status_int.h"
 
 int64_t daemon_wall_s(void)
 {
@@ -226,6 +226,7 @@ static void fill_status(void *argument, struct stats_json *json)
     text_unless_empty(json, "reload_failure", service->reload_failure);
     fill_reputation(service, json);
     fill_trunks(service, json);
+    daemon_fill_targets(service, json);
     fill_listeners(service, json);
     if (service->tap != NULL)
         daemon_tap_fill(service->tap, json);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "daemon_int.h"
 
 #define EVENT_RECORDS 4096
@@ -56,10 +57,17 @@ static bool identify(void *argument, uint16_t listener, const struct tp_address 
     return proxy_identify(worker->proxy, listener, address, accepted, peer);
 }
 
+static void unreachable(void *argument, const struct tp_address *to)
+{
+    struct daemon_worker *worker = argument;
+    proxy_unreachable(worker->proxy, to, rt_loop_now(worker->loop));
+}
+
 static const struct tp_events transport_events = {
     .received = received,
     .send_failed = send_failed,
     .identify = identify,
+    .unreachable = unreachable,
 };
 
 static void output_send(void *argument, uint16_t listener, const struct tp_address *to,
@@ -255,6 +263,7 @@ static int create_proxy(struct daemon_worker *worker)
         .labels = &shared->labels,
         .registry = shared->registry,
         .group = shared->group,
+        .health = shared->health,
         .transactions = worker->transactions,
         .output = output_of(worker),
         .calls = worker->calls,
@@ -306,12 +315,26 @@ int daemon_worker_create(struct daemon_shared *shared, size_t index, struct daem
     return 0;
 }
 
+/* The first worker probes for all. */
+static void start_probing(struct daemon_worker *worker)
+{
+    uint64_t seed;
+    if (worker->index != 0)
+        return;
+    int error = random_bytes(&seed, sizeof(seed));
+    if (error == 0)
+        error = proxy_start_probing(worker->proxy, seed, worker->woken_us);
+    if (error != 0)
+        log_error("daemon", "targets are not probed: %s", error_text(error));
+}
+
 static void run(void *argument)
 {
     struct daemon_worker *worker = argument;
     reclaim_online(worker->reader);
     worker->woken_us = rt_loop_refresh(worker->loop);
     upkeep(&worker->upkeep, worker->woken_us);
+    start_probing(worker);
     int error = rt_loop_run(worker->loop);
     if (error != 0)
         log_error("daemon", "worker %zu: its event loop failed: %s", worker->index,

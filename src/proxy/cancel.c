@@ -22,6 +22,7 @@ static void cancel_live(struct proxy *proxy, const struct proxy_request *request
     if (context == NULL)
         return;
     if (!context->parked) {
+        context->cancelled = true;
         txn_client_cancel(context->client, reason_lines(proxy, request->message), now_us);
         return;
     }

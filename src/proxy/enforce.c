@@ -164,6 +164,7 @@ static int divert_to_uri(struct proxy *proxy, const struct proxy_request *reques
             return 500;
         path->to = to;
         path->next_hop = address;
+        proxy_path_fix(path);
         path->listener = (uint16_t)listener;
         return 0;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "boundary_int.h"
+#include "failover_int.h"
 
 /* What one UDP datagram carries over IPv4; IPv6 has room for 20 bytes more, which nobody needs. */
 #define UDP_PAYLOAD_LIMIT 65507
@@ -68,20 +69,24 @@ static void edit_max_forwards(struct proxy *proxy, const struct smsg *message,
     smsg_edit_replace_slice(edit, smsg_value(message, header), end_text(proxy, begun));
 }
 
+size_t proxy_passage_lines(const struct proxy_passage *passage)
+{
+    return passage->listener_in == passage->listener_out ? 1 : 2;
+}
+
 /*
  * Section 16.6 item 4 and RFC 5658: one value when the request leaves by the listener that it came
  * in by, else two, the one that the next hop can reach on top.
  */
-static void edit_record_route(struct proxy *proxy, const struct proxy_request *request,
-                              const struct proxy_path *path, struct smsg_edit *edit)
+void proxy_edit_record_route(struct proxy *proxy, const struct smsg *message,
+                             const struct proxy_passage *passage, struct smsg_edit *edit)
 {
     char mark[IDENT_ROUTE_LENGTH];
-    ident_route_write(proxy->parts.marks, request->message->call_id, request->message->from.tag,
-                      request->from->mark, path->to->mark, mark);
-    const uint16_t listeners[2] = {path->listener, request->packet->listener};
-    size_t count = listeners[0] == listeners[1] ? 1 : 2;
+    ident_route_write(proxy->parts.marks, message->call_id, message->from.tag, passage->trunk_in,
+                      passage->trunk_out, mark);
+    const uint16_t listeners[2] = {passage->listener_out, passage->listener_in};
     size_t begun = begin_text(proxy);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < proxy_passage_lines(passage); i++) {
         buffer_append(&proxy->scratch, proxy->listeners[listeners[i]].record_route);
         buffer_append_bytes(&proxy->scratch, mark, sizeof(mark));
         buffer_append_literal(&proxy->scratch, ">\r\n");
@@ -134,7 +139,7 @@ int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *reque
 {
     const struct smsg *message = request->message;
     struct ident_hop hop = proxy_hop(message);
-    ident_branch_write(proxy->parts.marks, &hop, 0, path->loop, branch);
+    ident_branch_write(proxy->parts.marks, &hop, path->place, path->loop, branch);
 
     struct smsg_edit edit;
     smsg_edit_begin(&edit, message);
@@ -142,8 +147,11 @@ int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *reque
         smsg_edit_replace_slice(&edit, message->request_uri, path->request_uri);
     edit_via(proxy, path, branch, &edit);
     edit_received(proxy, request, &edit);
-    if (path->record_route)
-        edit_record_route(proxy, request, path, &edit);
+    if (path->record_route) {
+        const struct proxy_passage passage = {request->from->mark, path->to->mark,
+                                              request->packet->listener, path->listener};
+        proxy_edit_record_route(proxy, message, &passage, &edit);
+    }
     if (path->route_pops > 0)
         smsg_edit_pop_values(&edit, SMSG_HEADER_ROUTE, path->route_pops);
     if (path->pop_last_route)
@@ -174,12 +182,32 @@ static void fail_relay(struct proxy *proxy, const struct proxy_request *request,
     proxy_context_free(context);
 }
 
-/* Section 18.1.1, as the trunk has it. 0 with the listener that it leaves by, or ERROR_LIMIT. */
-static int fit_datagram(struct proxy *proxy, const struct proxy_path *path, size_t length,
-                        uint16_t *listener)
+/* What a failover needs to know, and the marks of health. */
+static void note_path(struct proxy_context *context, const struct proxy_path *path, uint64_t now_us)
 {
-    const struct proxy_trunk *to = path->to;
-    int other = proxy_trunk_listener(to, &path->next_hop, TP_PROTOCOL_TCP);
+    context->trunk_out = path->to->mark;
+    context->reversed = path->reversed;
+    context->pulse = path->pulse;
+    context->attempt_us = now_us;
+    context->target = path->next_hop;
+    context->listener = path->listener;
+    context->tried = UINT32_C(1) << path->place;
+    context->others = path->others;
+    context->retargeted = path->retargeted;
+    context->record_route = path->record_route;
+    struct call_record *call = call_by_id(context->proxy->parts.calls, context->call);
+    if (call != NULL && context->initial)
+        call_set_place_out(call, path->place);
+}
+
+int proxy_fit_listener(struct proxy *proxy, const struct proxy_trunk *to,
+                       const struct tp_address *next_hop, size_t length, uint16_t *listener)
+{
+    int other = proxy_trunk_listener(to, next_hop, TP_PROTOCOL_TCP);
+    if (length <= UDP_SURE_BYTES)
+        return 0;
+    if (proxy_plan_protocol(proxy->snapshot.plan, *listener) != TP_PROTOCOL_UDP)
+        return length <= TP_DATAGRAM_LIMIT ? 0 : ERROR_LIMIT;
     if (to->udp_size == PROXY_UDP_SIZE_REFUSE) {
         stats_count(proxy->parts.stats, STATS_TOO_LARGE_FOR_UDP);
         return ERROR_LIMIT;
@@ -198,13 +226,10 @@ static int compose_to_fit(struct proxy *proxy, const struct proxy_request *reque
                           struct proxy_path *path, char branch[IDENT_BRANCH_LENGTH],
                           struct slice *bytes)
 {
-    int error = proxy_compose_forward(proxy, request, path, branch, bytes);
-    if (error != 0 || bytes->length <= UDP_SURE_BYTES)
-        return error;
-    if (proxy_plan_protocol(proxy->snapshot.plan, path->listener) != TP_PROTOCOL_UDP)
-        return bytes->length <= TP_DATAGRAM_LIMIT ? 0 : ERROR_LIMIT;
     uint16_t listener = path->listener;
-    error = fit_datagram(proxy, path, bytes->length, &listener);
+    int error = proxy_compose_forward(proxy, request, path, branch, bytes);
+    if (error == 0)
+        error = proxy_fit_listener(proxy, path->to, &path->next_hop, bytes->length, &listener);
     if (error != 0 || listener == path->listener)
         return error;
     path->listener = listener;
@@ -230,8 +255,7 @@ void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
         fail_relay(proxy, request, context, 513, SLICE(""));
         return;
     }
-    context->trunk_out = path->to->mark;
-    context->reversed = path->reversed;
+    note_path(context, path, now_us);
     if (path->in_dialog) {
         struct slice caller_tag = path->reversed ? message->to.tag : message->from.tag;
         uint32_t trunk_in = path->reversed ? path->to->mark : request->from->mark;
@@ -248,12 +272,10 @@ void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
         fail_relay(proxy, request, context, 503, SLICE(""));
         return;
     }
-    if (message->method == SMSG_METHOD_INVITE)
-        rt_timer_set(proxy->parts.wheel, &context->timer, now_us,
-                     proxy->snapshot.limits->timer_c_us);
+    proxy_trial_begin(context, path->to, now_us);
 }
 
-void proxy_relay_stateless(struct proxy *proxy, const struct proxy_request *request,
+static void send_stateless(struct proxy *proxy, const struct proxy_request *request,
                            const struct proxy_path *path)
 {
     struct proxy_path fitting = *path;
@@ -261,4 +283,22 @@ void proxy_relay_stateless(struct proxy *proxy, const struct proxy_request *requ
     struct slice bytes;
     if (compose_to_fit(proxy, request, &fitting, branch, &bytes) == 0)
         proxy_send(proxy, fitting.listener, &fitting.next_hop, bytes);
+}
+
+/*
+ * To which target its INVITE went, nobody knows any more: to the first of the order in which the
+ * Call-ID puts them, or to a later one when some did not serve. Each gets it with the branch that
+ * the INVITE would have had there; for all but one it matches nothing.
+ */
+void proxy_relay_stateless(struct proxy *proxy, const struct proxy_request *request,
+                           const struct proxy_path *path)
+{
+    struct proxy_request again = *request;
+    struct proxy_path other;
+    send_stateless(proxy, request, path);
+    for (again.place = 1; again.place <= path->others; again.place++) {
+        proxy->scratch = buffer_over(proxy->scratch_memory, sizeof(proxy->scratch_memory));
+        if (proxy_find_path(proxy, &again, &other) == 0)
+            send_stateless(proxy, &again, &other);
+    }
 }

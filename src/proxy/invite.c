@@ -229,8 +229,10 @@ static void resume(struct proxy_context *context, enum screen_reputation reputat
     proxy->parked--;
     proxy->scratch = buffer_over(proxy->scratch_memory, sizeof(proxy->scratch_memory));
     struct proxy_request request = {
-        &proxy->message, &packet,
-        proxy_plan_source(proxy->snapshot.plan, packet.listener, &packet.source)};
+        .message = &proxy->message,
+        .packet = &packet,
+        .from = proxy_plan_source(proxy->snapshot.plan, packet.listener, &packet.source),
+    };
 
     /* A reload may have removed the trunk or its routes while the call waited. */
     int status = 500;

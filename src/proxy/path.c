@@ -223,21 +223,83 @@ static int preprocess(struct proxy *proxy, const struct proxy_request *request,
     return 0;
 }
 
-/* The trunk's first target for the call: 0, or the status to refuse with. */
+/* Where the INVITE of a call that we hold went: its other requests go there too. */
+static bool find_place(struct proxy *proxy, const struct proxy_request *request,
+                       const struct proxy_trunk *to, uint8_t *place)
+{
+    const struct smsg *message = request->message;
+    const struct call_record *call = message->to.tag.length > 0
+                                         ? call_find(proxy->parts.calls, message->call_id,
+                                                     message->from.tag, request->from->mark)
+                                         : NULL;
+    if (call == NULL || call_summary_of(call).trunk_out != to->mark)
+        return false;
+    *place = call_summary_of(call).place_out;
+    return true;
+}
+
+static bool travels_without_state(const struct smsg *message)
+{
+    return message->method == SMSG_METHOD_ACK || message->method == SMSG_METHOD_CANCEL;
+}
+
+static int choose_serving(struct proxy *proxy, const struct proxy_request *request,
+                          const struct proxy_trunk *to, struct proxy_chosen *chosen)
+{
+    const struct smsg *message = request->message;
+    const struct proxy_wish wish = {
+        .call_id = message->call_id,
+        .now_us = request->packet->received_us,
+        .only_serving = to->health.all_down == PROXY_ALL_DOWN_REFUSE &&
+                        !screen_is_emergency(message, &request->from->screen),
+    };
+    return proxy_trunk_choose(to, proxy->parts.health, &proxy->parts.marks->steering, &wish,
+                              chosen);
+}
+
+/*
+ * The trunk's target for the call: 0, or the status to refuse with. What travels without state goes
+ * by the order of the Call-ID alone, whatever serves now: see proxy_relay_stateless().
+ */
 static int choose_target(struct proxy *proxy, const struct proxy_request *request,
                          const struct proxy_trunk *to, struct proxy_path *path)
 {
-    struct proxy_choice choice;
-    if (proxy_trunk_order(to, &proxy->parts.marks->steering, request->message->call_id, &choice,
-                          1) == 0) {
+    struct proxy_chosen chosen = {.count = 0};
+    uint8_t place = request->place;
+    int error = 0;
+    bool held = find_place(proxy, request, to, &place);
+    bool blind = !held && travels_without_state(request->message);
+    if (held || blind)
+        error = proxy_trunk_place(to, proxy->parts.health, &proxy->parts.marks->steering,
+                                  request->message->call_id, place, &chosen)
+                    ? 0
+                    : ERROR_NOT_FOUND;
+    else
+        error = choose_serving(proxy, request, to, &chosen);
+    if (error == ERROR_UNAVAILABLE) {
+        stats_count(proxy->parts.stats, STATS_ALL_DOWN);
+        return 500;
+    }
+    if (error != 0) {
         bool unresolved = to->target_count > 0;
         stats_count(proxy->parts.stats, unresolved ? STATS_UNRESOLVED : STATS_NO_ROUTE);
         return unresolved ? 503 : 404;
     }
-    path->next_hop = choice.target->address;
-    path->target_host = choice.host;
-    path->listener = (uint16_t)proxy_trunk_listener(to, &path->next_hop, choice.target->protocol);
+    path->next_hop = chosen.choice.target->address;
+    path->target_host = chosen.choice.host;
+    path->listener =
+        (uint16_t)proxy_trunk_listener(to, &path->next_hop, chosen.choice.target->protocol);
+    path->pulse = chosen.pulse;
+    path->place = chosen.place;
+    path->others = held ? 0 : (uint8_t)(chosen.count - 1);
     return 0;
+}
+
+void proxy_path_fix(struct proxy_path *path)
+{
+    path->pulse = NULL;
+    path->place = 0;
+    path->others = 0;
 }
 
 /* A request of a dialog goes where its Route or Request-URI says, within the trunk. */
@@ -258,8 +320,12 @@ static int path_in_dialog(struct proxy *proxy, const struct proxy_request *reque
     path->reversed = route->reversed;
 
     /* A name is resolved by where the trunk is: its target. */
-    if (uri_address(uri, &path->next_hop) != 0)
-        return choose_target(proxy, request, to, path);
+    if (uri_address(uri, &path->next_hop) != 0) {
+        int status = choose_target(proxy, request, to, path);
+        if (!travels_without_state(request->message))
+            path->others = 0; /* section 12.2.1.1: a dialog's requests have one way */
+        return status;
+    }
     if (!to->open_targets && !proxy_trunk_owns(to, &path->next_hop, request->packet->received_us)) {
         stats_count(proxy->parts.stats, STATS_FOREIGN_NEXT_HOP);
         return 403;
@@ -277,6 +343,7 @@ static void retarget(struct proxy *proxy, const struct hop_uri *request_uri,
 {
     if (request_uri->listener < 0)
         return;
+    path->retargeted = true;
     struct buffer *scratch = &proxy->scratch;
     size_t begun = scratch->length;
     const struct smsg_uri *uri = &request_uri->uri;
@@ -346,6 +413,7 @@ static int path_by_table(struct proxy *proxy, const struct proxy_request *reques
         return 403;
     }
     int listener = proxy_uri_listener(to, uri, &next_hop);
+    proxy_path_fix(path);
     if (listener < 0)
         return 500;
     path->next_hop = next_hop;
@@ -378,6 +446,7 @@ static int path_of_known_call(struct proxy *proxy, const struct proxy_request *r
     if (status != 0)
         return status;
     path->in_dialog = true;
+    path->others = 0;
     /* A Contact of the other side beats the target, when it is the trunk's. */
     const struct smsg_uri *uri = &pre->request_uri.uri;
     struct tp_address contact;
@@ -387,6 +456,7 @@ static int path_of_known_call(struct proxy *proxy, const struct proxy_request *r
     int listener = proxy_uri_listener(to, uri, &contact);
     if (listener >= 0) {
         path->next_hop = contact;
+        path->pulse = NULL;
         path->listener = (uint16_t)listener;
     }
     return 0;

@@ -172,6 +172,7 @@ static void label_trunk(struct proxy_builder *b, struct proxy_trunk *trunk)
     trunk->label_out = stats_label(b->registry, STATS_FAMILY_TRUNK_CALLS_OUT, name);
     trunk->label_blocked = stats_label(b->registry, STATS_FAMILY_TRUNK_BLOCKED, name);
     trunk->label_over_budget = stats_label(b->registry, STATS_FAMILY_TRUNK_OVER_BUDGET, name);
+    trunk->label_failovers = stats_label(b->registry, STATS_FAMILY_TRUNK_FAILOVERS, name);
     trunk->label_answered = stats_label(b->registry, STATS_FAMILY_TRUNK_ANSWERED, name);
 }
 
@@ -186,6 +187,8 @@ static int build_trunk(struct proxy_builder *b, const struct proxy_trunk_setting
     trunk->redirect = from->redirect.present ? &from->redirect : NULL;
     proxy_boundary_resolve(&from->boundary, from->trusted, &trunk->boundary);
     trunk->network = from->network;
+    trunk->health = from->health;
+    trunk->failover = from->failover;
     trunk->mark = ident_trunk(from->name);
     label_trunk(b, trunk);
     int error = build_numbering(b, from, trunk);

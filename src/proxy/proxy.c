@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "failover_int.h"
 #include "redirect_int.h"
 
 /* What requests of each method are allowed at ourselves, for OPTIONS. */
@@ -113,6 +114,7 @@ void proxy_destroy(struct proxy *proxy)
 {
     if (proxy == NULL)
         return;
+    proxy_prober_destroy(proxy->prober);
     pool_destroy(proxy->contexts);
     free(proxy->listeners);
     free(proxy->output);
@@ -350,7 +352,7 @@ void proxy_receive(struct proxy *proxy, const struct tp_packet *packet)
         return;
     }
     proxy->scratch = buffer_over(proxy->scratch_memory, sizeof(proxy->scratch_memory));
-    struct proxy_request request = {&proxy->message, packet, from};
+    struct proxy_request request = {.message = &proxy->message, .packet = packet, .from = from};
     if (smsg_scan(&proxy->message, packet->bytes) != 0)
         proxy_refuse_malformed(proxy, &request);
     else if (proxy->message.is_request)

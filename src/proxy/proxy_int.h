@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "context_int.h"
 #include "message/compose.h"
 #include "message/edit.h"
 #include "message/syntax.h"
@@ -25,23 +26,6 @@ struct proxy_listener {
     struct slice route_start;  /* "<sip:host:port;transport=tcp;lr;rf=" */
 };
 
-/* RFC 3261 section 16.2 calls this the response context: one request that is being relayed. */
-struct proxy_context {
-    struct proxy *proxy;
-    struct txn_server *server;
-    struct txn_client *client; /* NULL while parked */
-    struct rt_timer timer;     /* parked: the deadline; INVITE: Timer C */
-    struct list_link waiting;  /* parked: of the proxy's parked_calls */
-    uint64_t call;             /* id of the call record; 0: none */
-    uint64_t lookup;           /* ticket of the pending lookup */
-    uint64_t received_us;
-    uint32_t trunk_out; /* mark */
-    uint8_t method;
-    bool initial; /* an initial INVITE */
-    bool parked;
-    bool reversed; /* from the called side of a dialog */
-};
-
 struct proxy {
     struct proxy_parts parts;
     struct proxy_snapshot snapshot;
@@ -55,7 +39,8 @@ struct proxy {
     uint64_t emergency_due_us;    /* GCRA of the emergency cap */
     uint64_t overloaded_since_us; /* 0: datagrams do not queue */
     uint64_t event_sequence;
-    uint32_t until_measured; /* judgements by rules before one is measured */
+    uint32_t until_measured;     /* judgements by rules before one is measured */
+    struct proxy_prober *prober; /* NULL: another worker probes */
     struct log_limit log_malformed;
     struct log_limit log_forged;
     struct smsg message; /* the one being handled */
@@ -72,14 +57,19 @@ struct proxy_request {
     const struct smsg *message;
     const struct tp_packet *packet;
     const struct proxy_trunk *from;
+    uint8_t place; /* of what travels without state: in the order of the call */
 };
 
 /* Where a request goes, and what is done to it on the way. */
 struct proxy_path {
     const struct proxy_trunk *to;
     struct tp_address next_hop;
-    struct slice target_host; /* of a target that is a name; data == NULL: it is an address */
-    uint32_t loop;            /* ident_loop() of the request as it arrived */
+    struct slice target_host;  /* of a target that is a name; data == NULL: it is an address */
+    struct proxy_pulse *pulse; /* of the next hop; NULL: nothing is known of it */
+    uint8_t place;             /* of the next hop in the order of the call; in our branch, too */
+    uint8_t others;            /* targets beside it that the request may go to */
+    bool retargeted;           /* the Request-URI shows the target */
+    uint32_t loop;             /* ident_loop() of the request as it arrived */
     uint16_t listener;
     bool in_dialog; /* the Record-Route mark verified */
     bool reversed;  /* from the called side */
@@ -138,6 +128,9 @@ uint16_t proxy_uri_port(const struct smsg_uri *uri);
 int proxy_uri_listener(const struct proxy_trunk *to, const struct smsg_uri *uri,
                        struct tp_address *address);
 
+/* The next hop is not one of the trunk's targets, or may be no other. */
+void proxy_path_fix(struct proxy_path *path);
+
 /* ---- forward.c ---------------------------------------------------------------------------- */
 /* The request as it leaves; `bytes` are in proxy->output. Writes our branch. */
 int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *request,
@@ -155,6 +148,8 @@ void proxy_relay_stateless(struct proxy *proxy, const struct proxy_request *requ
 extern const struct txn_client_events proxy_client_events;
 void proxy_receive_response(struct proxy *proxy, const struct tp_packet *packet);
 void proxy_timer_fired(struct rt_timer *timer, uint64_t now_us);
+/* No final response came, or the request could not be sent; the context is gone. */
+void proxy_give_up(struct proxy_context *context, uint16_t status, uint64_t now_us);
 
 /* ---- invite.c ----------------------------------------------------------------------------- */
 void proxy_receive_invite(struct proxy *proxy, const struct proxy_request *request,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
 #include "boundary_int.h"
+#include "failover_int.h"
 
 #define FORGED_LINES_PER_SECOND 5
 
@@ -119,8 +122,7 @@ static int compose_upstream(struct proxy *proxy, const struct smsg *response,
     return error;
 }
 
-/* No final response came, or the request could not be sent. */
-static void give_up(struct proxy_context *context, uint16_t status, uint64_t now_us)
+void proxy_give_up(struct proxy_context *context, uint16_t status, uint64_t now_us)
 {
     struct proxy *proxy = context->proxy;
     struct call_record *call =
@@ -147,19 +149,30 @@ static void client_response(void *user, struct txn_client *client, const struct 
     struct proxy *proxy = context->proxy;
     struct slice bytes;
     (void)client;
+    proxy_trial_answered(context, packet->received_us);
+    if (response->status >= 300) {
+        if (proxy_fail_over(context, response, packet->received_us))
+            return;
+        uint16_t best = proxy_best_status(context, response->status);
+        if (best != response->status) {
+            proxy_give_up(context, best, packet->received_us);
+            return;
+        }
+    }
     int error = response->status == 100
                     ? 0
                     : compose_upstream(proxy, response, packet, context->server, &bytes);
     if (error != 0) {
         /* Nobody can be told this answer; a final one was the last. */
         if (response->status >= 200)
-            give_up(context, 502, packet->received_us);
+            proxy_give_up(context, 502, packet->received_us);
         return;
     }
     note_call(proxy, context, response, packet->received_us);
     if (response->status == 100)
         return; /* section 16.7 item 5: it was answered by ourselves */
     uint16_t status = response->status == 503 ? 500 : response->status;
+    context->ringing = true;
     /* Section 16.7 item 2: each provisional but 100 starts Timer C anew. */
     if (status < 200 && context->method == SMSG_METHOD_INVITE)
         rt_timer_set(proxy->parts.wheel, &context->timer, packet->received_us,
@@ -171,16 +184,23 @@ static void client_response(void *user, struct txn_client *client, const struct 
 
 static void client_timeout(void *user, struct txn_client *client, uint64_t now_us)
 {
+    struct proxy_context *context = user;
     (void)client;
-    give_up(user, 408, now_us);
+    proxy_note_failure(context, PROXY_CAUSE_SILENCE, now_us);
+    if (!proxy_fail_over(context, NULL, now_us))
+        proxy_give_up(context, proxy_best_status(context, 408), now_us);
 }
 
 static void client_failed(void *user, struct txn_client *client, int error, uint64_t now_us)
 {
+    struct proxy_context *context = user;
     (void)client;
-    (void)error;
+    /* What is too long says nothing about the target. */
+    if (error != -EMSGSIZE)
+        proxy_note_failure(context, PROXY_CAUSE_UNREACHABLE, now_us);
     /* Section 16.9: as if a 503 had come, which section 16.7 makes a 500. */
-    give_up(user, 500, now_us);
+    if (!proxy_fail_over(context, NULL, now_us))
+        proxy_give_up(context, proxy_best_status(context, 500), now_us);
 }
 
 const struct txn_client_events proxy_client_events = {
@@ -195,6 +215,10 @@ void proxy_timer_fired(struct rt_timer *timer, uint64_t now_us)
     struct proxy_context *context = LIST_ENTRY(timer, struct proxy_context, timer);
     if (context->parked) {
         proxy_invite_deadline(context, now_us);
+        return;
+    }
+    if (context->trial) {
+        proxy_trial_fired(context, now_us);
         return;
     }
     stats_count(context->proxy->parts.stats, STATS_TIMER_C);
@@ -256,6 +280,30 @@ static void note_fork(struct proxy *proxy, const struct proxy_trunk *trunk_in, u
 }
 
 /*
+ * Section 16.7 item 5: an answer of a target that the request has left, while another is under way,
+ * is the call's. The others are cancelled (item 10).
+ */
+static bool take_late_answer(struct proxy *proxy, const struct tp_packet *packet,
+                             struct slice bytes)
+{
+    struct txn_server *server = NULL;
+    const struct smsg *response = &proxy->message;
+    if (response->method != SMSG_METHOD_INVITE ||
+        txn_find_cancelled(proxy->parts.transactions, &proxy->relayed, packet, &server) !=
+            TXN_INVITE_LIVE)
+        return false;
+    struct proxy_context *context = txn_server_user(server);
+    if (context == NULL || context->parked)
+        return false;
+    stats_count(proxy->parts.stats, STATS_LATE_ANSWERS);
+    note_call(proxy, context, response, packet->received_us);
+    txn_server_respond(server, response->status, bytes, packet->received_us);
+    txn_client_give_up(context->client, packet->received_us);
+    proxy_context_free(context);
+    return true;
+}
+
+/*
  * Our documented exception to RFC 6026: a response to a request of an earlier life of this process
  * travels on by its next Via when the branch proves that we sent the request, and only to a
  * neighbour. A 2xx that a fork sends after the first goes the same way.
@@ -274,6 +322,8 @@ static void relay_stray(struct proxy *proxy, const struct tp_packet *packet, boo
         goto stray;
     if (proxy->message.status == 100)
         return; /* hop by hop */
+    if (known && take_late_answer(proxy, packet, bytes))
+        return;
     if (next_via_address(&proxy->relayed, &to) != 0)
         goto stray;
     const struct proxy_trunk *trunk = proxy_plan_neighbour(proxy->snapshot.plan, &to);

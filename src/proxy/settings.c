@@ -436,6 +436,16 @@ static const struct conf_row trunk_rows[] = {
      CONF_FIELD(struct proxy_trunk_settings, tls),
      .section = &tp_peer_tls_section,
      .help = "Certificates towards this trunk."},
+    {.key = "health",
+     .type = CONF_SECTION,
+     CONF_FIELD(struct proxy_trunk_settings, health),
+     .section = &proxy_health_section,
+     .help = "How the targets are watched (docs/trunks.md)."},
+    {.key = "failover",
+     .type = CONF_SECTION,
+     CONF_FIELD(struct proxy_trunk_settings, failover),
+     .section = &proxy_failover_section,
+     .help = "When a call goes on to the next target."},
 };
 
 const struct conf_section proxy_trunk_section = {

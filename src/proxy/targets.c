@@ -199,3 +199,82 @@ size_t proxy_trunk_order(const struct proxy_trunk *trunk, const struct hash_key 
         choices[i] = all.items[i].choice;
     return count;
 }
+
+static struct proxy_pulse *pulse_of(const struct proxy_trunk *trunk,
+                                    const struct proxy_health *health,
+                                    const struct proxy_choice *choice)
+{
+    return proxy_health_find(health, trunk->mark, choice->target->identity);
+}
+
+/* The first of the order for which `passes` says so: 0 serves and takes the call, 1 serves, 2 any.
+ */
+static bool choose_by(const struct proxy_trunk *trunk, const struct proxy_wish *wish, uint32_t lot,
+                      const struct proxy_choice *choices, struct proxy_pulse *const *pulses,
+                      unsigned leniency, struct proxy_chosen *chosen)
+{
+    for (uint8_t i = 0; i < chosen->count; i++) {
+        if ((wish->tried >> i & 1) != 0 ||
+            (leniency < 2 && !proxy_pulse_serves(pulses[i], wish->now_us)) ||
+            (leniency < 1 &&
+             !proxy_pulse_takes(pulses[i], trunk->health.slow_start_us, lot, wish->now_us)))
+            continue;
+        chosen->choice = choices[i];
+        chosen->pulse = pulses[i];
+        chosen->place = i;
+        return true;
+    }
+    return false;
+}
+
+static bool is_any_returning(const struct proxy_trunk *trunk, struct proxy_pulse *const *pulses,
+                             uint8_t count, uint64_t now_us)
+{
+    for (uint8_t i = 0; i < count; i++)
+        if (!proxy_pulse_takes(pulses[i], trunk->health.slow_start_us, UINT16_MAX, now_us))
+            return true;
+    return false;
+}
+
+/* Of other bits than those that chose the worker and the order. */
+static uint32_t lot_of(const struct hash_key *key, struct slice call_id)
+{
+    return (uint32_t)(hash_mix(hash_slice(key, call_id), 1) & UINT16_MAX);
+}
+
+int proxy_trunk_choose(const struct proxy_trunk *trunk, const struct proxy_health *health,
+                       const struct hash_key *key, const struct proxy_wish *wish,
+                       struct proxy_chosen *chosen)
+{
+    struct proxy_choice choices[PROXY_CHOICES];
+    struct proxy_pulse *pulses[PROXY_CHOICES];
+    chosen->count = (uint8_t)proxy_trunk_order(trunk, key, wish->call_id, choices, PROXY_CHOICES);
+    for (uint8_t i = 0; i < chosen->count; i++)
+        pulses[i] = pulse_of(trunk, health, &choices[i]);
+    uint32_t all = (UINT32_C(1) << chosen->count) - 1;
+    if ((all & ~wish->tried) == 0)
+        return ERROR_NOT_FOUND;
+    uint32_t lot = is_any_returning(trunk, pulses, chosen->count, wish->now_us)
+                       ? lot_of(key, wish->call_id)
+                       : 0;
+    if (choose_by(trunk, wish, lot, choices, pulses, 0, chosen) ||
+        choose_by(trunk, wish, lot, choices, pulses, 1, chosen))
+        return 0;
+    if (wish->only_serving)
+        return ERROR_UNAVAILABLE;
+    return choose_by(trunk, wish, lot, choices, pulses, 2, chosen) ? 0 : ERROR_NOT_FOUND;
+}
+
+bool proxy_trunk_place(const struct proxy_trunk *trunk, const struct proxy_health *health,
+                       const struct hash_key *key, struct slice call_id, uint8_t place,
+                       struct proxy_chosen *chosen)
+{
+    struct proxy_choice choices[PROXY_CHOICES];
+    chosen->count = (uint8_t)proxy_trunk_order(trunk, key, call_id, choices, PROXY_CHOICES);
+    if (chosen->count == 0)
+        return false;
+    chosen->place = place < chosen->count ? place : 0;
+    chosen->choice = choices[chosen->place];
+    chosen->pulse = pulse_of(trunk, health, &chosen->choice);
+    return true;
+}

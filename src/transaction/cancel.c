@@ -77,3 +77,14 @@ void txn_client_abandon(struct txn_client *client, uint64_t now_us)
         txn_client_set_timer(client, now_us);
     }
 }
+
+void txn_client_give_up(struct txn_client *client, uint64_t now_us)
+{
+    if (client->state == TXN_CLIENT_OVER)
+        return;
+    if (client->method == SMSG_METHOD_INVITE)
+        txn_client_cancel(client, SLICE(""), now_us);
+    client->interval_us = 0;
+    txn_client_set_timer(client, now_us);
+    txn_client_abandon(client, now_us);
+}

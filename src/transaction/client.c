@@ -144,6 +144,11 @@ int txn_client_create(struct txn_layer *layer, enum smsg_method method, struct s
     return error;
 }
 
+struct slice txn_client_request(const struct txn_client *client)
+{
+    return message_bytes(client->request);
+}
+
 /* ---- responses --------------------------------------------------------------------------- */
 
 static enum txn_response_result receive_provisional(struct txn_client *client,

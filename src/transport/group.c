@@ -26,19 +26,24 @@ static int set_buffer(int descriptor, int forced, int ordinary, uint32_t bytes)
 }
 
 /*
- * No path-MTU discovery: a large message must leave in fragments instead of failing. Free binding
- * lets a standby node start while a virtual address is still elsewhere.
+ * ICMP errors are queued, with the address that they are about. No path-MTU discovery: a large
+ * message must leave in fragments instead of failing. Free binding lets a standby node start while
+ * a virtual address is still elsewhere.
  */
 static int set_family_options(int descriptor, int family)
 {
     int error;
     if (family == AF_INET) {
         error = set_flag(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+        if (error == 0)
+            error = set_flag(descriptor, IPPROTO_IP, IP_RECVERR, 1);
         return error != 0 ? error : set_flag(descriptor, IPPROTO_IP, IP_FREEBIND, 1);
     }
     error = set_flag(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (error == 0)
         error = set_flag(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+    if (error == 0)
+        error = set_flag(descriptor, IPPROTO_IPV6, IPV6_RECVERR, 1);
     return error != 0 ? error : set_flag(descriptor, IPPROTO_IPV6, IPV6_FREEBIND, 1);
 }
 

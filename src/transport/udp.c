@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
+/* Wants struct timespec to be known. */
+#include <linux/errqueue.h>
 
 #include "transport_int.h"
 
@@ -16,7 +20,8 @@ enum {
     BUFFER_STRIDE = BUFFER_BYTES + 17 * 64,
     /* For each turn of the loop: then the other sockets, rings and timers have theirs. */
     BATCHES_PER_TURN = 4,
-    QUEUED_DATAGRAM_BYTES = 1792 /* of kernel memory, on average */
+    QUEUED_DATAGRAM_BYTES = 1792, /* of kernel memory, on average */
+    ERRORS_PER_TURN = 64
 };
 
 struct receiver {
@@ -125,6 +130,55 @@ static void deliver(struct endpoint *endpoint, size_t place, uint64_t now_us)
         (void)tp_steering_deliver(worker, &packet);
 }
 
+/* The kernel's report on one datagram: whether it could not be delivered at all. */
+static bool is_unreachable(struct msghdr *header)
+{
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part != NULL;
+         part = CMSG_NXTHDR(header, part)) {
+        bool v4 = part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR;
+        bool v6 = part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR;
+        struct sock_extended_err report;
+        if (!v4 && !v6)
+            continue;
+        memcpy(&report, CMSG_DATA(part), sizeof(report));
+        return (report.ee_origin == SO_EE_ORIGIN_ICMP || report.ee_origin == SO_EE_ORIGIN_ICMP6) &&
+               (report.ee_errno == ECONNREFUSED || report.ee_errno == EHOSTUNREACH ||
+                report.ee_errno == ENETUNREACH);
+    }
+    return false;
+}
+
+/*
+ * Takes what ICMP has said about earlier datagrams off the socket, which stays readable until then.
+ * The datagram that is quoted does not matter, only where it was sent to.
+ */
+static void take_errors(struct endpoint *endpoint, int descriptor)
+{
+    struct tp_worker *worker = endpoint->worker;
+    for (unsigned i = 0; i < ERRORS_PER_TURN; i++) {
+        struct sockaddr_storage to;
+        _Alignas(struct cmsghdr) char control[512];
+        char byte;
+        struct iovec vector = {&byte, sizeof(byte)};
+        struct msghdr header = {
+            .msg_name = &to,
+            .msg_namelen = sizeof(to),
+            .msg_iov = &vector,
+            .msg_iovlen = 1,
+            .msg_control = control,
+            .msg_controllen = sizeof(control),
+        };
+        struct tp_address address;
+        if (recvmsg(descriptor, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+            return;
+        stats_count(worker->stats, STATS_ICMP_ERRORS);
+        if (worker->events.unreachable != NULL && header.msg_namelen > 0 &&
+            is_unreachable(&header) &&
+            tp_address_from_sockaddr((struct sockaddr *)&to, &address) == 0)
+            worker->events.unreachable(worker->argument, &address);
+    }
+}
+
 void tp_udp_ready(void *argument, int descriptor, unsigned ready)
 {
     (void)ready;
@@ -133,11 +187,15 @@ void tp_udp_ready(void *argument, int descriptor, unsigned ready)
     uint64_t before_us = 0; /* when the full batch before was taken */
     for (unsigned batch = 0; batch < BATCHES_PER_TURN; batch++) {
         int count = receive_batch(worker->receiver, descriptor);
-        if (count == -EAGAIN)
-            return;
-        /* Any other error is about an earlier datagram (ICMP) and is gone once read. */
-        if (count <= 0)
+        /* Ready without a datagram: ICMP has something to say about an earlier one. Any other error
+         * is the same and gone once read. */
+        if (count <= 0) {
+            if (batch == 0)
+                take_errors(endpoint, descriptor);
+            if (count == -EAGAIN)
+                return;
             continue;
+        }
 
         /* The turn began when the first batch was found. */
         uint64_t now_us = batch == 0 ? rt_loop_now(worker->loop) : rt_loop_refresh(worker->loop);

@@ -18,6 +18,7 @@
 struct bench_sent {
     uint16_t listener;
     struct tp_address to;
+    uint64_t cookie;
     char bytes[4096];
     size_t length;
 };
@@ -43,6 +44,7 @@ struct bench {
     struct rep_store *store;
     struct screen_engine *engine;
     struct screen_limiter *limiter;
+    struct proxy_health *health;
     struct stats_event_queue *events;
     struct proxy *proxy;
     uint64_t now_us;
@@ -57,11 +59,11 @@ static void bench_output(void *argument, uint16_t listener, const struct tp_addr
                          struct slice bytes, uint64_t cookie)
 {
     struct bench *b = argument;
-    (void)cookie;
     ck_assert_uint_lt(b->sent_count, BENCH_SENT);
     struct bench_sent *sent = &b->sent[b->sent_count++];
     sent->listener = listener;
     sent->to = *to;
+    sent->cookie = cookie;
     sent->length = bytes.length < sizeof(sent->bytes) - 1 ? bytes.length : sizeof(sent->bytes) - 1;
     memcpy(sent->bytes, bytes.data, sent->length);
     sent->bytes[sent->length] = '\0';
@@ -203,12 +205,14 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
     ck_assert_int_eq(rep_store_start(b->store), 0);
     ck_assert_int_eq(screen_engine_create(b->store, &b->engine), 0);
     ck_assert_int_eq(screen_limiter_create(64, &b->limiter), 0);
+    ck_assert_int_eq(proxy_health_create(64, &b->health), 0);
     ck_assert_int_eq(stats_event_queue_create(64, &b->events), 0);
     const struct proxy_parts parts = {
         .marks = &b->marks,
         .labels = &b->labels,
         .registry = b->registry,
         .group = b->group,
+        .health = b->health,
         .transactions = b->transactions,
         .output = {.send = bench_output, .argument = b},
         .calls = b->calls,
@@ -234,6 +238,7 @@ static inline void bench_restart(struct bench *b)
         .labels = &b->labels,
         .registry = b->registry,
         .group = b->group,
+        .health = b->health,
         .transactions = b->transactions,
         .output = {.send = bench_output, .argument = b},
         .calls = b->calls,
@@ -255,6 +260,7 @@ static void bench_close(struct bench *b)
     rt_wheel_destroy(b->wheel);
     stats_event_queue_destroy(b->events);
     screen_limiter_destroy(b->limiter);
+    proxy_health_destroy(b->health);
     screen_engine_destroy(b->engine);
     rep_store_destroy(b->store);
     tp_group_destroy(b->group);

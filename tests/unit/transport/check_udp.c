@@ -26,6 +26,8 @@ struct side {
     size_t longest;
     struct tp_packet last; /* its bytes are in `bytes` */
     char bytes[TP_DATAGRAM_LIMIT];
+    unsigned unreachable;
+    struct tp_address last_unreachable;
     unsigned failures;
     uint64_t failed_cookie[FAILURES];
     int failed_error[FAILURES];
@@ -66,7 +68,15 @@ static void on_failed(void *argument, uint64_t cookie, int error)
     }
 }
 
-static const struct tp_events events = {.received = on_received, .send_failed = on_failed};
+static void on_unreachable(void *argument, const struct tp_address *to)
+{
+    struct side *side = argument;
+    side->unreachable++;
+    side->last_unreachable = *to;
+}
+
+static const struct tp_events events = {
+    .received = on_received, .send_failed = on_failed, .unreachable = on_unreachable};
 
 static struct bench *bench_open(const char *address, size_t listeners, size_t workers)
 {
@@ -326,6 +336,33 @@ START_TEST(refused_port_does_not_disturb_others)
 }
 END_TEST
 
+START_TEST(closed_port_is_told_of)
+{
+    struct bench *bench = bench_open(loopbacks[_i], 1, 1);
+    struct side *side = &bench->sides[0];
+    struct tp_address closed;
+    close(peer_open(loopbacks[_i], &closed));
+    for (int i = 0; i < 3; i++) {
+        tp_worker_send(side->worker, 0, &closed, SLICE("anybody?"), 7);
+        tp_worker_flush(side->worker);
+    }
+    for (unsigned turn = 0; turn < 200 && side->unreachable < 3; turn++)
+        ck_assert_int_eq(rt_loop_turn(side->loop, 0), 0);
+    ck_assert_uint_eq(side->unreachable, 3);
+    ck_assert(tp_address_equal(&side->last_unreachable, &closed));
+    ck_assert_uint_eq(side->failures, 0); /* the datagrams did leave */
+    ck_assert_uint_eq(stats_total(bench->registry, STATS_ICMP_ERRORS), 3);
+
+    /* Nothing is left that would keep the loop awake. */
+    struct tp_address own;
+    int peer = peer_open(loopbacks[_i], &own);
+    peer_send(peer, bench, 0, SLICE("still there"));
+    turn_until(bench, 1);
+    close(peer);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(more_than_the_slab_holds_leaves_in_order)
 {
     struct bench *bench = bench_open("127.0.0.1", 1, 1);
@@ -535,6 +572,7 @@ int main(void)
     tcase_add_test(tests, bad_datagrams_fail_alone);
     tcase_add_test(tests, what_a_failure_report_sends_goes_out_too);
     tcase_add_test(tests, refused_port_does_not_disturb_others);
+    tcase_add_loop_test(tests, closed_port_is_told_of, 0, 2);
     tcase_add_test(tests, more_than_the_slab_holds_leaves_in_order);
     tcase_add_test(tests, more_than_the_queue_holds_leaves_before_the_flush);
     tcase_add_test(tests, each_call_has_one_owner);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * status_int: the parts of `status` that stand in files of their own.
+ */
+#ifndef RINGFENCE_DAEMON_STATUS_INT_H
+#define RINGFENCE_DAEMON_STATUS_INT_H
+
+#include "daemon_int.h"
+
+/* status_trunks.c: member "targets", the health of each. */
+void daemon_fill_targets(const struct daemon_service *service, struct stats_json *json);
+
+#endif
