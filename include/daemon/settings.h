@@ -59,10 +59,44 @@ struct daemon_log_settings {
     struct slice file;
 };
 
+/* X(identifier, word, help) */
+#define DAEMON_SINK_TABLE(X)                                      \
+    X(FILE, "file", "lines in the file `path`, which is rotated") \
+    X(REDIS, "redis", "entries of the stream `stream`")           \
+    X(JOURNAL, "journal", "entries of journald, with fields")     \
+    X(SYSLOG, "syslog", "messages to the syslog daemon whose socket is `path`")
+
+enum daemon_sink_kind {
+#define DAEMON_SINK_ROW(identifier, word, help) DAEMON_SINK_##identifier,
+    DAEMON_SINK_TABLE(DAEMON_SINK_ROW)
+#undef DAEMON_SINK_ROW
+};
+
+struct daemon_sink_settings {
+    struct slice name; /* absent: the word of its kind */
+    int kind;          /* enum daemon_sink_kind */
+    struct slice path;
+    uint64_t rotate_bytes;
+    uint64_t rotate_us;
+    uint32_t keep;
+    uint64_t fsync_us; /* UINT64_MAX: never */
+    struct slice stream;
+    uint64_t maximum;
+    struct slice host; /* Redis of its own; absent, and so socket: that of `reputation` */
+    uint16_t port;
+    struct slice unix_socket;
+    struct slice username;
+    struct slice password_file;
+    uint32_t database;
+};
+
 struct daemon_event_settings {
     uint32_t rate; /* single events of one rule in a second; 0: no limit */
     bool pseudonymise;
     struct slice pseudonym_key;
+    struct conf_object_list sinks; /* struct daemon_sink_settings */
+    struct slice spool;
+    uint64_t spool_bytes;
 };
 
 extern const struct conf_section daemon_event_section;

@@ -26,9 +26,12 @@ int stats_history_create(size_t bytes, struct stats_history **history) MUST_CHEC
 /* Before the first append: the number that it will have is first; 1 unless this is called. */
 void stats_history_begin(struct stats_history *history, uint64_t first);
 
-/* The oldest lines make room. seq: one more than the line before. */
+/* The oldest lines make room. seq: one more than the line before. Nobody sees it yet. */
 void stats_history_append(struct stats_history *history, uint64_t seq,
                           const struct stats_event_tags *tags, struct slice line);
+
+/* Shows what was appended. */
+void stats_history_publish(struct stats_history *history);
 
 /* Numbers of the lines that are held; newest == oldest - 1 when there are none. */
 struct stats_history_span {

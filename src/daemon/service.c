@@ -229,6 +229,7 @@ static void signal_received(void *argument, int signal_number)
     case SIGUSR1:
         if (log_reopen() != 0)
             log_error("daemon", "the log file cannot be opened again");
+        daemon_events_reopen(service->events);
         break;
     default:
         daemon_life_stop(service);
@@ -294,6 +295,8 @@ int daemon_service_create(const char *config_path, struct stats_registry *regist
         error = screen_engine_create(created->shared.store, &created->explainer);
     if (error == 0)
         error = drop_privileges(&snapshot->settings);
+    if (error == 0)
+        error = daemon_events_open(created->events, created);
     if (error != 0) {
         daemon_service_destroy(created);
         return error;

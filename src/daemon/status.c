@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon_int.h"
+#include "events_int.h"
 #include "status_int.h"
 
 int64_t daemon_wall_s(void)
@@ -228,6 +230,7 @@ static void fill_status(void *argument, struct stats_json *json)
     fill_trunks(service, json);
     daemon_fill_targets(service, json);
     fill_listeners(service, json);
+    daemon_events_fill(service->events, json);
     if (service->tap != NULL)
         daemon_tap_fill(service->tap, json);
 }

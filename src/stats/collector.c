@@ -35,7 +35,6 @@ struct stats_collector {
 
 /* ---- lines --------------------------------------------------------------------------------- */
 
-/* The spool first: who has seen a line on the stats socket finds it there after a crash. */
 static void emit(struct stats_collector *collector, const struct stats_event *event,
                  const struct stats_aggregate *aggregate)
 {
@@ -64,6 +63,14 @@ static void aggregate_over(void *argument, const struct stats_event *event,
     told.wall_us = aggregate->until_us;
     stats_add(collector->options.shard, STATS_EVENTS_AGGREGATED, aggregate->count);
     emit(collector, &told, aggregate);
+}
+
+/* The spool first: what has been seen on the stats socket is still there after a crash. */
+static void publish(struct stats_collector *collector)
+{
+    if (collector->options.spool != NULL)
+        stats_spool_flush(collector->options.spool);
+    stats_history_publish(collector->options.history);
 }
 
 /* ---- taking -------------------------------------------------------------------------------- */
@@ -95,8 +102,7 @@ uint64_t stats_collector_tick(struct stats_collector *collector, uint64_t now_us
 {
     size_t taken = take(collector, now_us);
     stats_aggregator_flush(collector->aggregator, now_us, false);
-    if (collector->options.spool != NULL)
-        stats_spool_flush(collector->options.spool);
+    publish(collector);
     if (taken > 0)
         collector->last_event_us = now_us;
     if (taken == RECORDS_PER_TICK)
@@ -150,8 +156,7 @@ void stats_collector_stop(struct stats_collector *collector)
     while (stats_collector_tick(collector, clock_monotonic_us()) == 0)
         continue;
     stats_aggregator_flush(collector->aggregator, 0, true);
-    if (collector->options.spool != NULL)
-        stats_spool_flush(collector->options.spool);
+    publish(collector);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ struct stats_history {
     size_t head; /* where the next line goes */
     struct place *places;
     size_t place_count;
+    uint64_t last; /* appended; those beyond span.newest are not shown yet */
     struct stats_history_span span;
 };
 
@@ -55,6 +56,7 @@ void stats_history_begin(struct stats_history *history, uint64_t first)
 {
     pthread_mutex_lock(&history->lock);
     history->span = (struct stats_history_span){first, first - 1};
+    history->last = first - 1;
     pthread_mutex_unlock(&history->lock);
 }
 
@@ -62,7 +64,7 @@ void stats_history_begin(struct stats_history *history, uint64_t first)
 static bool oldest_lies_within(const struct stats_history *history, size_t from, size_t past)
 {
     const struct place *oldest = place_of(history, history->span.oldest);
-    return history->span.oldest <= history->span.newest && oldest->offset < past &&
+    return history->span.oldest <= history->last && oldest->offset < past &&
            oldest->offset + oldest->length > from;
 }
 
@@ -75,7 +77,7 @@ static void make_room(struct stats_history *history, size_t length)
     }
     while (oldest_lies_within(history, history->head, history->head + length))
         history->span.oldest++;
-    if (history->span.newest - history->span.oldest + 1 == history->place_count)
+    if (history->last - history->span.oldest + 1 == history->place_count)
         history->span.oldest++;
 }
 
@@ -84,12 +86,19 @@ void stats_history_append(struct stats_history *history, uint64_t seq,
 {
     assert(line.length > 0 && line.length <= STATS_EVENT_LINE_MAXIMUM);
     pthread_mutex_lock(&history->lock);
-    assert(seq == history->span.newest + 1);
+    assert(seq == history->last + 1);
     make_room(history, line.length);
     memcpy(history->memory + history->head, line.data, line.length);
     *place_of(history, seq) = (struct place){history->head, line.length, *tags};
     history->head += line.length;
-    history->span.newest = seq;
+    history->last = seq;
+    pthread_mutex_unlock(&history->lock);
+}
+
+void stats_history_publish(struct stats_history *history)
+{
+    pthread_mutex_lock(&history->lock);
+    history->span.newest = history->last;
     pthread_mutex_unlock(&history->lock);
 }
 

@@ -29,7 +29,7 @@ static void position_path(const struct stats_spool_reader *reader, char *path, s
 /* A file that is missing, or says nothing sound, means a reader that has read nothing: then it
  * begins with what comes next, for a new one, or with the oldest that there is, for a broken one.
  */
-static uint64_t load_position(const struct stats_spool_reader *reader)
+static uint64_t load_position(const struct stats_spool_reader *reader, bool *is_new)
 {
     char path[4096], *text = NULL;
     size_t length = 0;
@@ -38,8 +38,10 @@ static uint64_t load_position(const struct stats_spool_reader *reader)
         return reader->spool->next - 1;
     position_path(reader, path, sizeof(path));
     int error = file_read(path, 64, &text, &length);
-    if (error == -ENOENT)
+    if (error == -ENOENT) {
+        *is_new = true;
         return reader->spool->next - 1;
+    }
     if (error != 0 || sscanf(text, "%" SCNu64, &position) != 1)
         log_warning("events", "%s says nothing: everything in the spool is delivered again", path);
     free(text);
@@ -281,8 +283,14 @@ int stats_spool_reader_open(struct stats_spool *spool, const char *name,
         free(made);
         return -ENOMEM;
     }
-    made->acknowledged = made->saved = load_position(made);
+    bool is_new = false;
+    made->acknowledged = made->saved = load_position(made, &is_new);
     made->next = made->acknowledged + 1;
+    if (is_new) {
+        /* So that after a crash it is not taken for new once more. */
+        made->saved = UINT64_MAX;
+        save_position(made, 0);
+    }
     pthread_mutex_lock(&spool->lock);
     spool->readers[spool->reader_count++] = made;
     pthread_mutex_unlock(&spool->lock);

@@ -97,6 +97,7 @@ static void push_event(const char *action, uint8_t score)
              "{\"kind\":\"event\",\"seq\":%llu,\"action\":\"%s\",\"text\":\"%0500d\"}\n",
              (unsigned long long)seq, action, 7);
     stats_history_append(history, seq, &tags, slice_of_text(line));
+    stats_history_publish(history);
 }
 
 static void push_events(int count)
