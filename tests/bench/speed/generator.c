@@ -32,6 +32,7 @@ static const char usage[] =
     "  --proxy A:P    (127.0.0.1:5060)             --direct       caller to callee, no proxy\n"
     "  --asked STATUS what ends a question well    (0: calls)\n"
     "  --busy         never sleep                  --processor N  stay on this one\n"
+    "  --tcp, --tls   connections, with --certificate FILE and --key FILE for the latter\n"
     "  --keep         with --calls: let them ring (--ring 1) or talk until standard input ends\n"
     "Prints a line of JSON when what counts begins (\"measuring\"), when no more calls begin\n"
     "(\"offered\"), with --keep when all calls stand (\"held\"), and at the end (\"result\").\n";
@@ -48,16 +49,30 @@ static struct generator_settings settings = {
     .rate = 1000, .seconds = 10, .drain = 4, .callers = 1000000, .sockets = 1, .processor = -1};
 
 static const struct option_row rows[] = {
-    {"rate", REAL, &settings.rate},        {"seconds", REAL, &settings.seconds},
-    {"warm", REAL, &settings.warm},        {"drain", REAL, &settings.drain},
-    {"calls", WHOLE, &settings.calls},     {"callers", WHOLE, &settings.callers},
-    {"ring", WHOLE, &settings.ring_ms},    {"hold", WHOLE, &settings.hold_ms},
-    {"listed", SMALL, &settings.listed},   {"mark", TEXT, &settings.mark},
-    {"sockets", SMALL, &settings.sockets}, {"seed", WHOLE, &settings.seed},
-    {"caller", ADDRESS, &settings.caller}, {"callee", ADDRESS, &settings.callee},
-    {"proxy", ADDRESS, &settings.proxy},   {"direct", FLAG, &settings.direct},
-    {"busy", FLAG, &settings.busy},        {"processor", SIGNED, &settings.processor},
-    {"keep", FLAG, &settings.keep},        {"asked", SMALL, &settings.asked},
+    {"rate", REAL, &settings.rate},
+    {"seconds", REAL, &settings.seconds},
+    {"warm", REAL, &settings.warm},
+    {"drain", REAL, &settings.drain},
+    {"calls", WHOLE, &settings.calls},
+    {"callers", WHOLE, &settings.callers},
+    {"ring", WHOLE, &settings.ring_ms},
+    {"hold", WHOLE, &settings.hold_ms},
+    {"listed", SMALL, &settings.listed},
+    {"mark", TEXT, &settings.mark},
+    {"sockets", SMALL, &settings.sockets},
+    {"seed", WHOLE, &settings.seed},
+    {"caller", ADDRESS, &settings.caller},
+    {"callee", ADDRESS, &settings.callee},
+    {"proxy", ADDRESS, &settings.proxy},
+    {"direct", FLAG, &settings.direct},
+    {"busy", FLAG, &settings.busy},
+    {"processor", SIGNED, &settings.processor},
+    {"keep", FLAG, &settings.keep},
+    {"asked", SMALL, &settings.asked},
+    {"tcp", FLAG, &settings.tcp},
+    {"tls", FLAG, &settings.tls},
+    {"certificate", TEXT, &settings.certificate},
+    {"key", TEXT, &settings.key},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 

@@ -4,8 +4,8 @@
  *
  * Calls begin at the times of a Poisson process whatever becomes of the earlier ones, so a slow
  * proxy meets the load that it would meet in the field. Each call is INVITE, 100, 180, 200, ACK,
- * BYE, 200 over UDP, with the retransmissions of RFC 3261 sections 13.3.1.4 and 17.1. Both ends
- * stand in one process: a delay is the difference of two readings of one clock.
+ * BYE, 200 over UDP, TCP or TLS, with the retransmissions of RFC 3261 sections 13.3.1.4 and 17.1.
+ * Both ends stand in one process: a delay is the difference of two readings of one clock.
  *
  * Callers are +1202 and seven digits. Every hundredth number is listed, and a 603 to it is a
  * success; any other failure is one. Of a proxy that is only asked the answer is the success.
@@ -35,9 +35,13 @@ struct generator_settings {
     unsigned listed; /* percent of the calls whose caller is listed */
     unsigned asked;  /* calls are questions, which end well by this status; 0: they are calls */
     unsigned sockets;
-    bool keep;        /* keep the calls as they are until standard input ends */
-    bool direct;      /* no proxy in between */
-    bool busy;        /* never sleep */
+    bool keep;               /* keep the calls as they are until standard input ends */
+    bool direct;             /* no proxy in between */
+    bool busy;               /* never sleep */
+    bool tcp;                /* over connections, not datagrams */
+    bool tls;                /* the same, encrypted */
+    const char *certificate; /* PEM, for TLS */
+    const char *key;
     int processor;    /* -1: any */
     const char *mark; /* header that a screened INVITE shows the callee; NULL: not looked for */
     struct sockaddr_in caller; /* the first socket; further ones have the ports that follow */
@@ -94,14 +98,32 @@ bool messages_read(const char *message, size_t length, struct generator_view *vi
 
 void messages_destroy(struct generator_messages *messages);
 
-/* ---- link: one UDP socket with a batch of messages to be sent -------------------------------- */
-
-struct generator_link;
+/* ---- stream: the same as a link, over connections -------------------------------------------- */
 
 typedef void generator_receive_fn(void *argument, const char *message, size_t length, uint64_t now);
 
-/* Binds and exits with a message when it cannot; the sizes of the kernel buffers are forced. */
-struct generator_link *link_open(const struct sockaddr_in *own, const struct sockaddr_in *to);
+struct generator_stream;
+
+/* to: NULL for those who are connected to. Exits with a message when it cannot. */
+struct generator_stream *stream_open(const struct generator_settings *settings,
+                                     const struct sockaddr_in *own, const struct sockaddr_in *to);
+int stream_descriptor(const struct generator_stream *stream);
+char *stream_room(struct generator_stream *stream);
+/* To whom the latest message came from. */
+void stream_push(struct generator_stream *stream, size_t length);
+void stream_flush(struct generator_stream *stream);
+int stream_receive(struct generator_stream *stream, generator_receive_fn *receive, void *argument);
+void stream_close(struct generator_stream *stream);
+
+/* ---- link: one socket with a batch of messages to be sent ------------------------------------ */
+
+struct generator_link;
+
+/* Binds and exits with a message when it cannot; the sizes of the kernel buffers are forced.
+ * called: connections are opened to it, not by it. */
+struct generator_link *link_open(const struct generator_settings *settings,
+                                 const struct sockaddr_in *own, const struct sockaddr_in *to,
+                                 bool called);
 int link_descriptor(const struct generator_link *link);
 /* Room for one message; link_push() then queues it. */
 char *link_room(struct generator_link *link);

@@ -92,9 +92,9 @@ struct generator_calls *calls_create(const struct generator_settings *settings,
     const struct sockaddr_in *to_caller = settings->direct ? &settings->caller : &settings->proxy;
     for (unsigned i = 0; i < settings->sockets; i++) {
         struct sockaddr_in own = with_port_added(settings->caller, i);
-        calls->callers[i] = link_open(&own, to_callee);
+        calls->callers[i] = link_open(settings, &own, to_callee, false);
     }
-    calls->callee = link_open(&settings->callee, to_caller);
+    calls->callee = link_open(settings, &settings->callee, to_caller, true);
     if (settings->mark != NULL)
         snprintf(calls->mark, sizeof(calls->mark), "\r\n%s:", settings->mark);
     calls->slot_count = slots_needed(settings);

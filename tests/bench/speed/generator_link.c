@@ -15,6 +15,7 @@
 #define SEND_ATTEMPTS 1000
 
 struct generator_link {
+    struct generator_stream *stream; /* NULL: datagrams */
     int descriptor;
     unsigned queued;
     uint64_t unsent;
@@ -49,7 +50,9 @@ static void prepare(struct generator_link *link)
     }
 }
 
-struct generator_link *link_open(const struct sockaddr_in *own, const struct sockaddr_in *to)
+struct generator_link *link_open(const struct generator_settings *settings,
+                                 const struct sockaddr_in *own, const struct sockaddr_in *to,
+                                 bool called)
 {
     struct generator_link *link = calloc(1, sizeof(*link));
     if (link == NULL) {
@@ -57,6 +60,10 @@ struct generator_link *link_open(const struct sockaddr_in *own, const struct soc
         exit(1);
     }
     link->to = *to;
+    if (settings->tcp || settings->tls) {
+        link->stream = stream_open(settings, own, called ? NULL : to);
+        return link;
+    }
     link->descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     /* Without the privilege the kernel's limit holds, and a burst may be lost. */
     int size = KERNEL_BUFFER;
@@ -75,11 +82,13 @@ struct generator_link *link_open(const struct sockaddr_in *own, const struct soc
 
 int link_descriptor(const struct generator_link *link)
 {
-    return link->descriptor;
+    return link->stream != NULL ? stream_descriptor(link->stream) : link->descriptor;
 }
 
 char *link_room(struct generator_link *link)
 {
+    if (link->stream != NULL)
+        return stream_room(link->stream);
     if (link->queued == BATCH)
         link_flush(link);
     return link->out_bytes[link->queued];
@@ -87,13 +96,18 @@ char *link_room(struct generator_link *link)
 
 void link_push(struct generator_link *link, size_t length)
 {
-    link->out_vector[link->queued++].iov_len = length;
+    if (link->stream != NULL)
+        stream_push(link->stream, length);
+    else
+        link->out_vector[link->queued++].iov_len = length;
 }
 
 void link_flush(struct generator_link *link)
 {
     unsigned sent = 0;
     unsigned attempts = 0;
+    if (link->stream != NULL)
+        stream_flush(link->stream);
     while (sent < link->queued) {
         int done = sendmmsg(link->descriptor, link->out + sent, link->queued - sent, 0);
         if (done > 0) {
@@ -108,6 +122,8 @@ void link_flush(struct generator_link *link)
 
 int link_receive(struct generator_link *link, generator_receive_fn *receive, void *argument)
 {
+    if (link->stream != NULL)
+        return stream_receive(link->stream, receive, argument);
     int count = recvmmsg(link->descriptor, in, BATCH, MSG_DONTWAIT, NULL);
     if (count <= 0)
         return 0;
@@ -124,6 +140,9 @@ uint64_t link_unsent(const struct generator_link *link)
 
 void link_close(struct generator_link *link)
 {
-    close(link->descriptor);
+    if (link->stream != NULL)
+        stream_close(link->stream);
+    else
+        close(link->descriptor);
     free(link);
 }

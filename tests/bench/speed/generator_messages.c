@@ -101,6 +101,17 @@ static size_t fill(const struct text *text, uint64_t id, struct generator_partie
     return text->length;
 }
 
+static const char *transport_of(const struct generator_settings *settings)
+{
+    return settings->tls ? "TLS" : settings->tcp ? "TCP" : "UDP";
+}
+
+/* For URIs. */
+static const char *suffix_of(const struct generator_settings *settings)
+{
+    return settings->tls ? ";transport=tls" : settings->tcp ? ";transport=tcp" : "";
+}
+
 /* The texts of one socket. The branch's letter tells the transactions of a call apart. */
 static void make_texts(struct generator_messages *messages, unsigned socket)
 {
@@ -119,8 +130,10 @@ static void make_texts(struct generator_messages *messages, unsigned socket)
         struct text *tail = &messages->requests[socket][i].tail;
         bool dialog = i == GENERATOR_ACK || i == GENERATOR_BYE;
         snprintf(head->bytes, sizeof(head->bytes),
-                 "%s sip:%s%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%c" ID ";rport\r\n",
-                 methods[i], dialog ? "" : "+1303" CALLEE "@", peer, own, branches[i]);
+                 "%s sip:%s%s%s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=z9hG4bK%c" ID ";rport\r\n",
+                 methods[i], dialog ? "" : "+1303" CALLEE "@", peer,
+                 dialog ? suffix_of(&messages->settings) : "", transport_of(&messages->settings),
+                 own, branches[i]);
         int length = snprintf(tail->bytes, sizeof(tail->bytes),
                               "Max-Forwards: 70\r\n"
                               "From: \"+1202" CALLER "\" <sip:+1202" CALLER "@%s>;tag=f" ID "\r\n",
@@ -134,13 +147,13 @@ static void make_texts(struct generator_messages *messages, unsigned socket)
                            "Call-ID: g" ID "@%s\r\nCSeq: %d %s\r\n", own, sequences[i], methods[i]);
         if (i == GENERATOR_INVITE)
             snprintf(tail->bytes + length, sizeof(tail->bytes) - (size_t)length,
-                     "Contact: <sip:+1202" CALLER "@%s>\r\n"
+                     "Contact: <sip:+1202" CALLER "@%s%s>\r\n"
                      "P-Asserted-Identity: <sip:+1202" CALLER "@%s>\r\n"
                      "User-Agent: TrunkSBC/9.2.1 build 4411\r\n"
                      "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, INFO, UPDATE\r\n"
                      "Supported: replaces, timer, 100rel\r\n"
                      "Session-Expires: 1800\r\n%s",
-                     own, own, messages->session_part);
+                     own, suffix_of(&messages->settings), own, messages->session_part);
         else
             snprintf(tail->bytes + length, sizeof(tail->bytes) - (size_t)length,
                      "User-Agent: TrunkSBC/9.2.1 build 4411\r\nContent-Length: 0\r\n\r\n");
@@ -161,8 +174,8 @@ struct generator_messages *messages_create(const struct generator_settings *sett
     char host[INET_ADDRSTRLEN];
     inet_ntop(AF_INET, &settings->callee.sin_addr, host, sizeof(host));
     snprintf(messages->contact, sizeof(messages->contact),
-             "Contact: <sip:%s:%u>\r\nServer: Callee/1.0\r\n", host,
-             ntohs(settings->callee.sin_port));
+             "Contact: <sip:%s:%u%s>\r\nServer: Callee/1.0\r\n", host,
+             ntohs(settings->callee.sin_port), suffix_of(settings));
     snprintf(messages->session_part, sizeof(messages->session_part),
              "Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s", strlen(session),
              session);

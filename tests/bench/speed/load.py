@@ -18,7 +18,7 @@ class Load:
             words["mark"] = subject.mark
         flags = ["--busy"] if busy else []
         flags += ["--direct"] if isinstance(subject, subjects.Direct) or direct else []
-        flags += ["--keep"] if words.pop("keep", False) else []
+        flags += [f"--{name}" for name in ("keep", "tcp", "tls") if words.pop(name, False)]
         for name, value in words.items():
             flags += [f"--{name}", str(value)]
         self.subject = subject

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links over connections, plain or with TLS: one to the proxy, or those that it opens to us. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "generator.h"
+
+#define CONNECTIONS  64
+#define INPUT_BYTES  (1 << 18)
+#define OUTPUT_BYTES (1 << 20)
+#define LONGEST_SEND 16384
+
+struct connection {
+    int descriptor;
+    SSL *ssl;
+    size_t in_length;
+    size_t out_start;
+    size_t out_length;
+    char in[INPUT_BYTES];
+    char out[OUTPUT_BYTES];
+};
+
+struct generator_stream {
+    int listener; /* -1: the only connection is ours */
+    int poller;
+    SSL_CTX *context; /* NULL: plain */
+    unsigned count;
+    unsigned current; /* what is pushed goes there: who spoke last */
+    struct connection *connections[CONNECTIONS];
+    char room[GENERATOR_MESSAGE];
+};
+
+static _Noreturn void give_up(const char *what)
+{
+    fprintf(stderr, "generator: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static SSL_CTX *make_context(const struct generator_settings *settings)
+{
+    if (!settings->tls)
+        return NULL;
+    SSL_CTX *context = SSL_CTX_new(TLS_method());
+    if (context == NULL ||
+        SSL_CTX_use_certificate_chain_file(context, settings->certificate) != 1 ||
+        SSL_CTX_use_PrivateKey_file(context, settings->key, SSL_FILETYPE_PEM) != 1)
+        give_up("certificate");
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context, 1);
+    return context;
+}
+
+/* The handshake is the only thing that blocks. */
+static void add(struct generator_stream *stream, int descriptor, bool accepted)
+{
+    const int on = 1;
+    struct connection *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL || stream->count == CONNECTIONS)
+        give_up("connections");
+    connection->descriptor = descriptor;
+    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (stream->context != NULL) {
+        connection->ssl = SSL_new(stream->context);
+        SSL_set_fd(connection->ssl, descriptor);
+        if ((accepted ? SSL_accept(connection->ssl) : SSL_connect(connection->ssl)) != 1)
+            give_up("handshake");
+    }
+    (void)fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = stream->count};
+    if (epoll_ctl(stream->poller, EPOLL_CTL_ADD, descriptor, &event) != 0)
+        give_up("epoll");
+    stream->current = stream->count;
+    stream->connections[stream->count++] = connection;
+}
+
+struct generator_stream *stream_open(const struct generator_settings *settings,
+                                     const struct sockaddr_in *own, const struct sockaddr_in *to)
+{
+    const int on = 1;
+    struct generator_stream *stream = calloc(1, sizeof(*stream));
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (stream == NULL || descriptor < 0)
+        give_up("memory");
+    stream->listener = -1;
+    stream->poller = epoll_create1(EPOLL_CLOEXEC);
+    stream->context = make_context(settings);
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(descriptor, (const struct sockaddr *)own, sizeof(*own)) != 0)
+        give_up("bind");
+    if (to != NULL) {
+        if (connect(descriptor, (const struct sockaddr *)to, sizeof(*to)) != 0)
+            give_up("connect");
+        add(stream, descriptor, false);
+        return stream;
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = CONNECTIONS};
+    if (listen(descriptor, CONNECTIONS) != 0 ||
+        epoll_ctl(stream->poller, EPOLL_CTL_ADD, descriptor, &event) != 0)
+        give_up("listen");
+    stream->listener = descriptor;
+    return stream;
+}
+
+int stream_descriptor(const struct generator_stream *stream)
+{
+    return stream->poller;
+}
+
+char *stream_room(struct generator_stream *stream)
+{
+    return stream->room;
+}
+
+void stream_push(struct generator_stream *stream, size_t length)
+{
+    struct connection *connection = stream->connections[stream->current];
+    if (connection->out_start + connection->out_length + length > OUTPUT_BYTES) {
+        memmove(connection->out, connection->out + connection->out_start, connection->out_length);
+        connection->out_start = 0;
+        if (connection->out_length + length > OUTPUT_BYTES)
+            give_up("the proxy does not read");
+    }
+    memcpy(connection->out + connection->out_start + connection->out_length, stream->room, length);
+    connection->out_length += length;
+}
+
+static ssize_t put(const struct connection *connection, const char *bytes, size_t length)
+{
+    if (connection->ssl == NULL)
+        return send(connection->descriptor, bytes, length, MSG_NOSIGNAL);
+    size_t done = 0;
+    return SSL_write_ex(connection->ssl, bytes, length, &done) == 1 ? (ssize_t)done : -1;
+}
+
+static ssize_t get(const struct connection *connection, char *memory, size_t size)
+{
+    if (connection->ssl == NULL)
+        return recv(connection->descriptor, memory, size, 0);
+    size_t done = 0;
+    return SSL_read_ex(connection->ssl, memory, size, &done) == 1 ? (ssize_t)done : -1;
+}
+
+void stream_flush(struct generator_stream *stream)
+{
+    for (unsigned i = 0; i < stream->count; i++) {
+        struct connection *connection = stream->connections[i];
+        while (connection->out_length > 0) {
+            size_t length =
+                connection->out_length < LONGEST_SEND ? connection->out_length : LONGEST_SEND;
+            ssize_t done = put(connection, connection->out + connection->out_start, length);
+            if (done <= 0)
+                break;
+            connection->out_start += (size_t)done;
+            connection->out_length -= (size_t)done;
+        }
+        if (connection->out_length == 0)
+            connection->out_start = 0;
+    }
+}
+
+/* The length of the first message; 0: it is not whole. */
+static size_t whole(const char *bytes, size_t length)
+{
+    static const char header[] = "\r\nContent-Length: ";
+    const char *end = memmem(bytes, length, "\r\n\r\n", 4);
+    if (end == NULL)
+        return 0;
+    size_t head = (size_t)(end - bytes) + 4;
+    const char *body = memmem(bytes, head, header, sizeof(header) - 1);
+    size_t total = head + (body != NULL ? strtoul(body + sizeof(header) - 1, NULL, 10) : 0);
+    return total <= length ? total : 0;
+}
+
+static int hand_over(struct connection *connection, generator_receive_fn *receive, void *argument)
+{
+    uint64_t now = generator_now();
+    size_t at = 0, length;
+    int count = 0;
+    while ((length = whole(connection->in + at, connection->in_length - at)) > 0) {
+        receive(argument, connection->in + at, length, now);
+        at += length;
+        count++;
+    }
+    connection->in_length -= at;
+    memmove(connection->in, connection->in + at, connection->in_length);
+    return count;
+}
+
+int stream_receive(struct generator_stream *stream, generator_receive_fn *receive, void *argument)
+{
+    struct epoll_event ready[CONNECTIONS];
+    int count = 0;
+    int found = epoll_wait(stream->poller, ready, CONNECTIONS, 0);
+    for (int i = 0; i < found; i++) {
+        if (ready[i].data.u32 == CONNECTIONS) {
+            int accepted = accept4(stream->listener, NULL, NULL, SOCK_CLOEXEC);
+            if (accepted >= 0)
+                add(stream, accepted, true);
+            continue;
+        }
+        struct connection *connection = stream->connections[ready[i].data.u32];
+        stream->current = ready[i].data.u32;
+        ssize_t got;
+        do {
+            got = get(connection, connection->in + connection->in_length,
+                      INPUT_BYTES - connection->in_length);
+            if (got == 0 && connection->ssl == NULL)
+                give_up("the proxy has closed a connection");
+            if (got > 0) {
+                connection->in_length += (size_t)got;
+                count += hand_over(connection, receive, argument);
+            }
+        } while (got > 0 && connection->ssl != NULL && SSL_has_pending(connection->ssl));
+    }
+    return count;
+}
+
+void stream_close(struct generator_stream *stream)
+{
+    for (unsigned i = 0; i < stream->count; i++) {
+        SSL_free(stream->connections[i]->ssl);
+        close(stream->connections[i]->descriptor);
+        free(stream->connections[i]);
+    }
+    if (stream->listener >= 0)
+        close(stream->listener);
+    close(stream->poller);
+    SSL_CTX_free(stream->context);
+    free(stream);
+}
