@@ -20,7 +20,7 @@ policy:
   - {at: 90, do: block}
 """
 FIRST, SECOND = "+8617000000001", "+8617200000002"
-HOSTILE = "%1b]0;owned%07%e2%80%ae%c2%9bm"
+HOSTILE = "%1b%5d0%3bowned%07%e2%80%ae%c2%9bm"
 
 
 class Load:
@@ -169,8 +169,9 @@ def plain():
         caller.call()
         endpoint.receive(2)
         block(daemon, endpoint, FIRST)
+        screen.check("a call with hostile bytes is blocked", FIRST)
         screen.press("2", "Enter")
-        screen.check("hostile bytes are encoded", f"Callers: {FIRST}", "block", "live",
+        screen.check("the bytes are encoded", f"Callers: {FIRST}, 2 of", "block", "live",
                      without=("\u202e",))
         equal(screen.tmux("display-message", "-p", "#{pane_title}").strip() != "owned", True,
               "and do nothing to the terminal")
