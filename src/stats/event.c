@@ -92,7 +92,9 @@ void stats_event_text(char *array, size_t capacity, struct slice text)
     size_t length = text.length;
     if (length > capacity - 1)
         length = whole_characters(text, capacity - 1);
-    for (size_t i = 0; i < length; i++)
-        array[i] = text.data[i] != '\0' ? text.data[i] : ' ';
+    if (length > 0)
+        memcpy(array, text.data, length);
+    for (char *nul = array; (nul = memchr(nul, '\0', (size_t)(array + length - nul))) != NULL;)
+        *nul = ' ';
     array[length] = '\0';
 }
