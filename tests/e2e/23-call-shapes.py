@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# busy
 """Every shape of a call, by SIPp on both sides: in both directions, directly and with Kamailio in
 between, all of them at once through one daemon.
 

@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# busy
 """Hostile clients: sipsak and sipvicious, as strangers and from within a trunk, beside calls."""
 
 import shutil

@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# busy
 """The shapes of 23-call-shapes.py over TCP: SIPp and Kamailio as neighbours, both directions."""
 
 import os

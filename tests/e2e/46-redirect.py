@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# busy
 """Redirect: an SBC asks with an INVITE, and routes or drops the call by the answer alone."""
 
 import json
