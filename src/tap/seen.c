@@ -6,14 +6,19 @@
 
 #include "message/syntax.h"
 
-enum { WAYS = 4 };
+/* A set fills a cache line: looking a message up costs one miss. */
+enum { WAYS = 4, CACHE_LINE = 64, TICK_BITS = 10, LENGTH_BITS = 8 };
 
 struct entry {
-    uint64_t name;
-    uint64_t wall_us; /* when it was last seen on its first hop */
-    uint32_t hop;     /* of the topmost Via there */
-    uint32_t length;
+    uint64_t name; /* 0: free */
+    uint32_t tick; /* of 1.024 ms: when it was last seen on its first hop; comes round in 51 days */
+    uint32_t hop;  /* of the topmost Via there, and behind it the last bits of the length */
 };
+
+/* Of each name; sets are chosen by other bits. */
+#define IN_USE (UINT64_C(1) << 63)
+
+_Static_assert(sizeof(struct entry) * WAYS == CACHE_LINE, "a set is a cache line");
 
 struct tap_seen {
     struct tap_seen_settings settings;
@@ -31,11 +36,12 @@ int tap_seen_create(const struct tap_seen_settings *settings, struct tap_seen **
         sets *= 2;
     created->settings = *settings;
     created->mask = sets - 1;
-    created->sets = calloc(sets, sizeof(created->sets[0]));
+    created->sets = aligned_alloc(CACHE_LINE, sets * sizeof(created->sets[0]));
     if (created->sets == NULL) {
         free(created);
         return -ENOMEM;
     }
+    memset(created->sets, 0, sets * sizeof(created->sets[0]));
     *seen = created;
     return 0;
 }
@@ -81,7 +87,7 @@ static void name_of(const struct tap_seen *seen, const struct smsg *message, uin
     struct siphash hash = siphash_begin(&seen->settings.key);
     if (message->bad != SMSG_BAD_NONE) {
         siphash_part(&hash, SIPHASH_TABLE, message->bytes);
-        *name = siphash_end(&hash, SIPHASH_TABLE);
+        *name = siphash_end(&hash, SIPHASH_TABLE) | IN_USE;
         *hop = 0;
         return;
     }
@@ -94,7 +100,7 @@ static void name_of(const struct tap_seen *seen, const struct smsg *message, uin
     siphash_part(&hash, SIPHASH_TABLE, message->to.tag);
     siphash_part(&hash, SIPHASH_TABLE, first_sender(message));
     siphash_part(&hash, SIPHASH_TABLE, value_of(message, SMSG_HEADER_RSEQ));
-    *name = siphash_end(&hash, SIPHASH_TABLE);
+    *name = siphash_end(&hash, SIPHASH_TABLE) | IN_USE;
     hash = siphash_begin(&seen->settings.key);
     siphash_part(&hash, SIPHASH_TABLE, message->via.host);
     siphash_part(&hash, SIPHASH_TABLE, message->via.branch);
@@ -102,36 +108,40 @@ static void name_of(const struct tap_seen *seen, const struct smsg *message, uin
 }
 
 /* Captures of several files may step back in time: the distance counts either way. */
-static bool within(uint64_t a, uint64_t b, uint64_t limit)
+static bool within(uint32_t a, uint32_t b, uint64_t limit_us)
 {
-    return (a > b ? a - b : b - a) <= limit;
+    int32_t distance = (int32_t)(a - b);
+    return (uint32_t)(distance < 0 ? -(int64_t)distance : distance) <= limit_us >> TICK_BITS;
 }
 
-/* The entry of that name, or the one to overwrite. */
-static struct entry *find(struct tap_seen *seen, uint64_t name)
+/* The entry of that name, or the one to overwrite: a free one, else the oldest. */
+static struct entry *find(struct tap_seen *seen, uint64_t name, uint32_t tick)
 {
     struct entry *set = seen->sets[name & seen->mask];
-    struct entry *oldest = &set[0];
+    struct entry *chosen = &set[0];
     for (unsigned i = 0; i < WAYS; i++) {
         if (set[i].name == name)
             return &set[i];
-        if (set[i].wall_us < oldest->wall_us)
-            oldest = &set[i];
+        if (chosen->name != 0 && (set[i].name == 0 || tick - set[i].tick > tick - chosen->tick))
+            chosen = &set[i];
     }
-    return oldest;
+    return chosen;
 }
 
 enum tap_copy tap_seen_note(struct tap_seen *seen, const struct smsg *message, uint64_t wall_us)
 {
+    const uint32_t lengths = (1U << LENGTH_BITS) - 1;
     uint64_t name;
-    uint32_t hop, length = (uint32_t)message->bytes.length;
+    uint32_t hop, tick = (uint32_t)(wall_us >> TICK_BITS);
     name_of(seen, message, &name, &hop);
-    struct entry *entry = find(seen, name);
-    bool known = entry->name == name && entry->wall_us != 0;
-    if (known && entry->hop != hop && within(entry->wall_us, wall_us, seen->settings.other_leg_us))
+    hop = (hop & ~lengths) | ((uint32_t)message->bytes.length & lengths);
+    struct entry *entry = find(seen, name, tick);
+    bool known = entry->name == name;
+    bool other_hop = known && ((entry->hop ^ hop) & ~lengths) != 0;
+    if (other_hop && within(entry->tick, tick, seen->settings.other_leg_us))
         return TAP_COPY_OTHER_LEG;
-    bool duplicate = known && entry->hop == hop && entry->length == length &&
-                     within(entry->wall_us, wall_us, seen->settings.duplicate_us);
-    *entry = (struct entry){name, wall_us, hop, length};
+    bool duplicate =
+        known && entry->hop == hop && within(entry->tick, tick, seen->settings.duplicate_us);
+    *entry = (struct entry){name, tick, hop};
     return duplicate ? TAP_COPY_DUPLICATE : TAP_COPY_FIRST;
 }

@@ -91,6 +91,21 @@ START_TEST(other_leg_repeats)
 }
 END_TEST
 
+/* Of several files the second may be the earlier one; after 32 s nothing is a copy any more. */
+START_TEST(windows_of_copies)
+{
+    put_at(SLICE(INVITE), NOON);
+    put_at(SLICE(INVITE), NOON - 40000);
+    ck_assert_uint_eq(heard_of(heard, TAP_DUPLICATES), 1);
+    put_at(SLICE(INVITE), NOON + 60000);
+    ck_assert_uint_eq(heard_of(heard, TAP_MESSAGES), 2);
+    put_at(SLICE(INVITE_VIA(VIA("proxy") VIA("1"))), NOON + 31 * SECOND);
+    ck_assert_uint_eq(heard_of(heard, TAP_OTHER_LEG), 1);
+    put_at(SLICE(INVITE_VIA(VIA("proxy") VIA("1"))), NOON + 33 * SECOND);
+    ck_assert_uint_eq(heard_of(heard, TAP_MESSAGES), 3);
+}
+END_TEST
+
 START_TEST(another_branch_is_another_request)
 {
     put_at(SLICE(INVITE), NOON);
@@ -139,6 +154,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_retransmission_counts);
     tcase_add_test(tests, both_sides_of_a_proxy);
     tcase_add_test(tests, other_leg_repeats);
+    tcase_add_test(tests, windows_of_copies);
     tcase_add_test(tests, another_branch_is_another_request);
     tcase_add_test(tests, malformed_counts);
     tcase_add_test(tests, cut_by_the_snap_length);
