@@ -100,9 +100,9 @@ static void note_card_value(void *context, uint16_t feature, const struct rule_v
 static void keep_features(struct screen_rule_features *kept,
                           const uint64_t words[RULE_FEATURE_WORDS])
 {
-    for (uint16_t feature = 0; feature < SCREEN_FEATURE_COUNT; feature++)
+    for (unsigned feature = 0; feature < SCREEN_FEATURE_COUNT; feature++)
         if ((words[feature / 64] >> (feature % 64) & 1) != 0 && kept->count < SCREEN_RULE_FEATURES)
-            kept->features[kept->count++] = feature;
+            kept->features[kept->count++] = (uint16_t)feature;
 }
 
 /* Read back from the compiled conditions, so that the call path need not ask what a rule is about.
