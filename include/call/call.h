@@ -32,6 +32,9 @@ enum call_end {
         CALL_END_COUNT
 };
 
+/* Counts elsewhere that a call is part of as long as its record lives. */
+enum { CALL_HELD = 4 };
+
 struct call_table;
 struct call_record;
 
@@ -50,8 +53,9 @@ struct call_summary {
     uint64_t answered_us; /* 0: never */
     uint16_t status;      /* the final one, 0: none yet */
     uint16_t answers;
-    uint8_t place_out;      /* which of the trunk's targets it went to; the proxy's own count */
-    uint64_t packed_caller; /* 0: unknown */
+    uint8_t place_out;        /* which of the trunk's targets it went to; the proxy's own count */
+    uint32_t held[CALL_HELD]; /* as call_hold() had them; the owner of the counts knows */
+    uint64_t packed_caller;   /* 0: unknown */
     uint64_t packed_callee;
 };
 
@@ -81,6 +85,8 @@ struct call_record *call_by_id(struct call_table *table, uint64_t id);
 
 void call_set_trunk_out(struct call_record *record, uint32_t trunk_out);
 void call_set_place_out(struct call_record *record, uint8_t place);
+/* False: it holds some already (the INVITE was repeated), and takes no others. */
+bool call_hold(struct call_record *record, const uint32_t places[CALL_HELD]);
 void call_ringing(struct call_record *record, uint64_t now_us);
 /* A 2xx with this To-tag; the same tag again changes nothing but the session interval. The first
  * one counts STATS_CALLS_ANSWERED. session_us: from Session-Expires, 0 when absent: then no

@@ -60,6 +60,13 @@ struct proxy_trunk {
     uint32_t label_answered;
     uint32_t label_over_budget;
     uint32_t label_failovers;
+    uint32_t label_limited;
+    uint32_t label_ended; /* of the families of quality.c, from here on */
+    uint32_t label_effective;
+    uint32_t label_heard;
+    uint32_t label_delay_ms;
+    uint32_t label_talked;
+    uint32_t label_talk_ms;
     bool open_targets;
     struct proxy_boundary boundary;
     const struct proxy_redirect_settings *redirect; /* its peer only asks; NULL: calls pass */
@@ -77,6 +84,7 @@ struct proxy_trunk {
     size_t target_count;
     struct proxy_health_settings health;
     struct proxy_failover_settings failover;
+    struct proxy_trunk_limits limits;
     struct num_trie *routes; /* from the user part of a Request-URI to an index of a trunk */
     struct num_trie *originates;
     struct num_rule *number_rules;

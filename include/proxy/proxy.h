@@ -11,6 +11,7 @@
 
 #include "call/call.h"
 #include "identity/mark.h"
+#include "proxy/admission.h"
 #include "proxy/plan.h"
 #include "reputation/lookup.h"
 #include "runtime/wheel.h"
@@ -35,13 +36,14 @@ struct proxy_labels {
     uint32_t malformed[SMSG_BAD_COUNT];
     uint32_t boundary[PROXY_BOUNDARY_COUNT];
     uint32_t refused[700]; /* by status */
+    uint32_t limits[PROXY_LIMIT_COUNT];
     struct screen_tally tally;
 };
 
 void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *registry);
 
-/* Everything is borrowed and outlives the proxy. health, lookup, limiter, recent and events
- * may be NULL. */
+/* Everything is borrowed and outlives the proxy. health, admission, lookup, limiter, recent
+ * and events may be NULL. */
 struct proxy_parts {
     size_t worker;
     const struct ident_marks *marks;
@@ -49,6 +51,7 @@ struct proxy_parts {
     struct stats_registry *registry; /* for scam types that Redis names */
     const struct tp_group *group;
     struct proxy_health *health;
+    struct proxy_admission *admission;
     struct txn_layer *transactions;
     struct txn_output output; /* for what is sent without a transaction */
     struct call_table *calls;
@@ -82,6 +85,9 @@ void proxy_receive(struct proxy *proxy, const struct tp_packet *packet);
 /* Who is at the other end of a connection that begins, as tp_events.identify wants it. */
 bool proxy_identify(const struct proxy *proxy, uint16_t listener, const struct tp_address *address,
                     bool accepted, struct tp_peer *peer);
+
+/* What the call table reports. */
+void proxy_call_ended(struct proxy *proxy, const struct call_summary *summary, uint64_t now_us);
 
 /* Makes this one the prober of targets; once, on the worker's thread. seed: of what spreads
  * probes in time and of their Call-IDs. */

@@ -84,6 +84,19 @@ struct proxy_failover_settings {
     uint64_t codes[4]; /* bit by bit from 400 */
 };
 
+/* A trunk's `limits`; 0: none. */
+struct proxy_trunk_limits {
+    uint32_t rate; /* calls per second */
+    uint32_t calls;
+    uint32_t rate_out;
+    uint32_t calls_out;
+    uint32_t caller_rate;
+    uint32_t caller_calls;
+    uint32_t source_rate;
+    uint32_t source_calls;
+    uint16_t code;
+};
+
 /* One entry of `trunks`. */
 struct proxy_trunk_settings {
     struct slice name;
@@ -104,6 +117,7 @@ struct proxy_trunk_settings {
     struct tp_certificate_settings tls;
     struct proxy_health_settings health;
     struct proxy_failover_settings failover;
+    struct proxy_trunk_limits limits;
 };
 
 /* One entry of `routes`. */
@@ -134,6 +148,7 @@ extern const struct conf_section proxy_numbering_section;
 extern const struct conf_section proxy_trunk_section;
 extern const struct conf_section proxy_health_section;
 extern const struct conf_section proxy_failover_section;
+extern const struct conf_section proxy_trunk_limits_section;
 extern const struct conf_section proxy_route_section;
 extern const struct conf_section proxy_limits_section;
 

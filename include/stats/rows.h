@@ -5,6 +5,8 @@
 #ifndef RINGFENCE_STATS_ROWS_H
 #define RINGFENCE_STATS_ROWS_H
 
+#include "stats/trunk_rows.h"
+
 /* X(identifier, name, help) */
 #define STATS_COUNTER_TABLE(X)                                                                     \
     X(DATAGRAMS_RECEIVED, "datagrams_received", "datagrams received on SIP sockets")               \
@@ -91,24 +93,16 @@ enum stats_counter {
 
 /* X(identifier, name, label name, capacity, help). The last label of a full family is "other". */
 #define STATS_FAMILY_TABLE(X)                                                               \
+    STATS_TRUNK_TABLE(X)                                                                    \
     X(VERDICTS, "verdicts", "action", 16, "verdicts by action")                             \
     X(RULES, "rules", "rule", 16384, "calls on which an enforced rule fired")               \
     X(RULES_SHADOW, "rules_shadow", "rule", 16384, "calls on which a shadow rule fired")    \
     X(RULES_COST, "rules_cost_ns", "rule", 16384, "time that measured evaluations took")    \
     X(RULES_MEASURED, "rules_measured", "rule", 16384, "evaluations that were measured")    \
     X(TYPES, "types", "type", 256, "tagged, diverted and blocked calls by scam type")       \
-    X(TRUNK_CALLS_IN, "trunk_calls_in", "trunk", 1024, "initial INVITEs by ingress trunk")  \
-    X(TRUNK_CALLS_OUT, "trunk_calls_out", "trunk", 1024, "INVITEs sent by egress trunk")    \
-    X(TRUNK_BLOCKED, "trunk_blocked", "trunk", 1024, "blocked calls by ingress trunk")      \
-    X(TRUNK_OVER_BUDGET, "trunk_over_budget", "trunk", 1024,                                \
-      "calls that a list would have blocked but for the budget of their ingress trunk")     \
-    X(TRUNK_ANSWERED, "trunk_answered", "trunk", 1024, "answered calls by egress trunk")    \
-    X(TRUNK_CONNECTIONS, "trunk_connections", "trunk", 1024,                                \
-      "connections accepted from a trunk and opened to it")                                 \
+    X(LIMITED, "limited", "limit", 16, "calls refused by a limit of a trunk, by limit")     \
     X(CONNECTIONS_CLOSED, "connections_closed", "reason", 64,                               \
       "connections closed, refused or not established by reason")                           \
-    X(TRUNK_FAILOVERS, "trunk_failovers", "trunk", 1024,                                    \
-      "requests that went to another target of their egress trunk after one had failed")    \
     X(MALFORMED, "malformed", "reason", 64, "messages refused or dropped by reason")        \
     X(REFUSED, "refused", "code", 64, "final codes that this program answered itself")      \
     X(BOUNDARY, "boundary", "header", 16,                                                   \

@@ -26,6 +26,7 @@ struct call_record {
     uint32_t serial;       /* tells the users of one place in the pool apart */
     uint8_t ended_answers; /* bit i: answers[i] is over */
     uint8_t open_answers;
+    bool holds;
     uint64_t answers[ANSWER_LIMIT]; /* hashes of To tags; summary.answers of them */
 };
 
@@ -178,6 +179,15 @@ void call_set_trunk_out(struct call_record *record, uint32_t trunk_out)
 void call_set_place_out(struct call_record *record, uint8_t place)
 {
     record->summary.place_out = place;
+}
+
+bool call_hold(struct call_record *record, const uint32_t places[CALL_HELD])
+{
+    if (record->holds)
+        return false;
+    memcpy(record->summary.held, places, sizeof(record->summary.held));
+    record->holds = true;
+    return true;
 }
 
 void call_ringing(struct call_record *record, uint64_t now_us)

@@ -35,6 +35,7 @@ int cli_run_help(struct cli *cli, char **arguments, size_t count);
 
 extern const struct cli_option cli_check_options[];
 extern const struct cli_option cli_features_options[];
+extern const struct cli_option cli_status_options[];
 extern const struct cli_option cli_stats_options[];
 extern const struct cli_option cli_top_options[];
 extern const struct cli_option cli_drain_options[];

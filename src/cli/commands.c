@@ -67,8 +67,10 @@ const struct cli_command cli_commands[] = {
      "again. Status 1: with --wait, when calls are left at its end. See docs/operation.md.\n"},
     {"undrain", "", 0, 0, "serve new calls again", CTL_CHANGE, NULL, cli_run_undrain,
      "Ends `ringfence drain`. Status 1: the daemon has been told to stop and cannot be held.\n"},
-    {"status", "", 0, 0, "show the state of the daemon", CTL_READ, NULL, cli_run_status,
-     "Trunks, calls, transactions, reputation and rules, as the daemon sees them now.\n"},
+    {"status", "", 0, 0, "show the state of the daemon", CTL_READ, cli_status_options,
+     cli_run_status,
+     "Trunks and their targets with state and why, limits, the quality of calls, transactions,\n"
+     "reputation and rules, as the daemon sees them now. With --watch, again each second.\n"},
     {"stats", "", 0, 0, "show counts as they happen", CTL_READ, cli_stats_options, cli_run_stats,
      "One row per interval: what was counted since the row before. tx and held are what is there\n"
      "now; p50 and p99 are microseconds of screening. With --json, the lines of the stats socket\n"

@@ -28,6 +28,7 @@ struct daemon_shared {
     struct rep_store *store;
     struct screen_limiter *limiter;
     struct proxy_health *health;
+    struct proxy_admission *admission;
     struct reclaim *reclaim;
     struct hash_key table_keys[2];
     size_t workers;
@@ -69,8 +70,7 @@ bool daemon_worker_has_adopted(const struct daemon_worker *worker);
 const struct daemon_turns *daemon_worker_turns(const struct daemon_worker *worker);
 /* On the worker's thread only; NULL when no calls are kept. */
 const struct screen_recent *daemon_worker_recent(const struct daemon_worker *worker);
-/* Any thread: `letter` runs on the worker's thread, with the worker as target. As
- * rt_mailbox_post(). */
+/* Any thread: as rt_mailbox_post(), on the worker's thread and with the worker as target. */
 int daemon_worker_post(struct daemon_worker *worker, rt_message_fn *letter,
                        void *argument) MUST_CHECK;
 /* Ends its thread; its events can still be read. NULL is allowed, also below. */

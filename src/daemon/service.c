@@ -12,12 +12,13 @@
 #include "daemon_int.h"
 #include "events_int.h"
 
-#define LIMITER_KEYS    (1U << 18)
-#define HEALTH_TARGETS  4096
-#define HOUSEKEEPING_US UINT64_C(100000)
-#define DESCRIPTORS     65536
-#define BATCH           32
-#define ARENA_CHUNK     4096
+#define LIMITER_KEYS     (1U << 18)
+#define HEALTH_TARGETS   4096
+#define ADMISSION_PLACES (1U << 18)
+#define HOUSEKEEPING_US  UINT64_C(100000)
+#define DESCRIPTORS      65536
+#define BATCH            32
+#define ARENA_CHUNK      4096
 
 /* ---- creating ----------------------------------------------------------------------------- */
 
@@ -144,6 +145,8 @@ static int create_shared(struct daemon_service *service, struct stats_registry *
         error = screen_limiter_create(LIMITER_KEYS, &shared->limiter);
     if (error == 0)
         error = proxy_health_create(HEALTH_TARGETS, &shared->health);
+    if (error == 0)
+        error = proxy_admission_create(ADMISSION_PLACES, &shared->admission);
     if (error == 0)
         error = create_store(service, settings);
     if (error == 0 && !is_tap(settings))
@@ -409,6 +412,7 @@ void daemon_service_destroy(struct daemon_service *service)
         tp_group_destroy(shared->group);
     screen_limiter_destroy(shared->limiter);
     proxy_health_destroy(shared->health);
+    proxy_admission_destroy(shared->admission);
     tp_resolver_stop(service->resolver);
     reclaim_destroy(shared->reclaim);
     rt_signals_destroy(service->signals);

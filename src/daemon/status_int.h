@@ -10,4 +10,9 @@
 /* status_trunks.c: member "targets", the health of each. */
 void daemon_fill_targets(const struct daemon_service *service, struct stats_json *json);
 
+/* The same file: members "limits", what there is of each limit that is configured, and "quality".
+ */
+void daemon_fill_limits(const struct daemon_service *service, struct stats_json *json);
+void daemon_fill_quality(const struct daemon_service *service, struct stats_json *json);
+
 #endif

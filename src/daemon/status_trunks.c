@@ -63,3 +63,91 @@ void daemon_fill_targets(const struct daemon_service *service, struct stats_json
         fill_trunk(service, json, proxy_plan_trunk(plan, i));
     stats_json_end_array(json);
 }
+
+/* ---- quality ------------------------------------------------------------------------------- */
+
+/* Of how many, in per cent; nothing when there are none. */
+static void share(struct stats_json *json, const char *key, uint64_t part, uint64_t whole)
+{
+    if (whole > 0)
+        stats_json_uint(json, key, (part * 100 + whole / 2) / whole);
+}
+
+static void mean(struct stats_json *json, const char *key, uint64_t sum, uint64_t count)
+{
+    if (count > 0)
+        stats_json_uint(json, key, sum / count);
+}
+
+void daemon_fill_quality(const struct daemon_service *service, struct stats_json *json)
+{
+    const struct stats_registry *registry = service->shared.registry;
+    const struct proxy_plan *plan = service->snapshot->plan;
+    stats_json_begin_array(json, "quality");
+    for (size_t i = 0; i < proxy_plan_trunk_count(plan); i++) {
+        const struct proxy_trunk *t = proxy_plan_trunk(plan, i);
+        uint64_t ended = stats_label_total(registry, STATS_FAMILY_TRUNK_ENDED, t->label_ended);
+        uint64_t talked = stats_label_total(registry, STATS_FAMILY_TRUNK_TALKED, t->label_talked);
+        if (ended == 0)
+            continue;
+        stats_json_begin_object(json, NULL);
+        stats_json_slice(json, "trunk", t->screen.name);
+        stats_json_uint(json, "ended", ended);
+        stats_json_uint(json, "talked", talked);
+        share(json, "asr_percent", talked, ended);
+        share(json, "ner_percent",
+              stats_label_total(registry, STATS_FAMILY_TRUNK_EFFECTIVE, t->label_effective), ended);
+        mean(json, "acd_ms",
+             stats_label_total(registry, STATS_FAMILY_TRUNK_TALK_MS, t->label_talk_ms), talked);
+        mean(json, "pdd_ms",
+             stats_label_total(registry, STATS_FAMILY_TRUNK_DELAY_MS, t->label_delay_ms),
+             stats_label_total(registry, STATS_FAMILY_TRUNK_HEARD, t->label_heard));
+        stats_json_uint(
+            json, "failovers",
+            stats_label_total(registry, STATS_FAMILY_TRUNK_FAILOVERS, t->label_failovers));
+        stats_json_end_object(json);
+    }
+    stats_json_end_array(json);
+}
+
+/* ---- limits -------------------------------------------------------------------------------- */
+
+/* Calls that were there before this process began are not among those counted; the last of them is
+ * over after max_call. */
+static uint64_t uncertain_s(const struct daemon_service *service)
+{
+    uint64_t end_us = service->started_us + service->snapshot->settings.proxy.limits.max_call_us;
+    uint64_t now_us = clock_monotonic_us();
+    return end_us > now_us ? (end_us - now_us) / 1000000 + 1 : 0;
+}
+
+static void fill_limit(const struct daemon_service *service, struct stats_json *json,
+                       const struct proxy_trunk *trunk, enum proxy_limit limit)
+{
+    bool of_trunk = limit == PROXY_LIMIT_CALLS || limit == PROXY_LIMIT_CALLS_OUT;
+    uint64_t left_s = uncertain_s(service);
+    stats_json_begin_object(json, NULL);
+    stats_json_slice(json, "trunk", trunk->screen.name);
+    stats_json_text(json, "limit", proxy_limit_key(limit));
+    stats_json_uint(json, "at_most", proxy_limit_of(&trunk->limits, limit));
+    if (of_trunk)
+        stats_json_uint(json, "now",
+                        proxy_admission_count(service->shared.admission,
+                                              proxy_limit_hash(limit, trunk->mark, 0)));
+    if (of_trunk && left_s > 0)
+        stats_json_uint(json, "uncertain_s", left_s);
+    stats_json_end_object(json);
+}
+
+void daemon_fill_limits(const struct daemon_service *service, struct stats_json *json)
+{
+    const struct proxy_plan *plan = service->snapshot->plan;
+    stats_json_begin_array(json, "limits");
+    for (size_t i = 0; i < proxy_plan_trunk_count(plan); i++) {
+        const struct proxy_trunk *trunk = proxy_plan_trunk(plan, i);
+        for (unsigned j = 0; j < PROXY_LIMIT_COUNT; j++)
+            if (proxy_limit_of(&trunk->limits, (enum proxy_limit)j) > 0)
+                fill_limit(service, json, trunk, (enum proxy_limit)j);
+    }
+    stats_json_end_array(json);
+}

@@ -106,6 +106,7 @@ static void call_ended(void *argument, const struct call_summary *summary, enum 
     struct daemon_worker *worker = argument;
     uint64_t heard_us = summary->ringing_us != 0 ? summary->ringing_us : summary->answered_us;
     (void)end;
+    proxy_call_ended(worker->proxy, summary, now_us);
     if (heard_us != 0)
         stats_record(worker->stats, STATS_HISTOGRAM_POST_DIAL_DELAY,
                      (heard_us - summary->begun_us) * 1000);
@@ -264,6 +265,7 @@ static int create_proxy(struct daemon_worker *worker)
         .registry = shared->registry,
         .group = shared->group,
         .health = shared->health,
+        .admission = shared->admission,
         .transactions = worker->transactions,
         .output = output_of(worker),
         .calls = worker->calls,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "admission_int.h"
 #include "redirect_int.h"
 
 #include "base/clock.h"
@@ -50,7 +51,8 @@ static void refuse(struct proxy *proxy, const struct proxy_request *request,
 }
 
 static void begin_call(struct proxy *proxy, const struct proxy_request *request,
-                       const struct proxy_path *path, struct proxy_context *context)
+                       const struct proxy_path *path, const uint32_t places[CALL_HELD],
+                       struct proxy_context *context)
 {
     const struct screen_facts *facts = screen_engine_facts(proxy->parts.screening);
     const struct smsg *message = request->message;
@@ -60,24 +62,30 @@ static void begin_call(struct proxy *proxy, const struct proxy_request *request,
                    facts->caller.packed, facts->callee.packed, request->packet->received_us,
                    &record) != 0) {
         stats_count(proxy->parts.stats, STATS_CALLS_WITHOUT_RECORD);
+        proxy_admission_give_back(proxy, places);
         return;
     }
     call_set_trunk_out(record, path->to->mark);
+    if (!call_hold(record, places))
+        proxy_admission_give_back(proxy, places);
     context->call = call_id_of(record);
 }
 
 /* Lets the call go on by the path. */
 static void let_pass(struct proxy *proxy, const struct proxy_request *request,
-                     struct proxy_path *path, struct proxy_context *context)
+                     struct proxy_path *path, const uint32_t places[CALL_HELD],
+                     struct proxy_context *context)
 {
     if (context == NULL) {
         context = proxy_context_create(proxy, request);
-        if (context == NULL)
+        if (context == NULL) {
+            proxy_admission_give_back(proxy, places);
             return;
+        }
         proxy_respond(proxy, context->server, request->message, 100, SLICE(""), SLICE(""),
                       request->packet->received_us);
     }
-    begin_call(proxy, request, path, context);
+    begin_call(proxy, request, path, places, context);
     stats_count_label(proxy->parts.stats, STATS_FAMILY_TRUNK_CALLS_OUT, path->to->label_out);
     uint64_t received_us = context->received_us;
     proxy_relay(proxy, request, path, context);
@@ -134,8 +142,15 @@ static uint16_t enforce(struct proxy *proxy, const struct proxy_request *request
     case RULE_ACTION_COUNT:
         break;
     }
-    let_pass(proxy, request, path, context);
-    return 0;
+    uint32_t places[CALL_HELD] = {0};
+    uint16_t limited = verdict->authority != SCREEN_AUTHORITY_EMERGENCY
+                           ? proxy_admit_call(proxy, request, path->to, places)
+                           : 0;
+    if (limited != 0)
+        refuse(proxy, request, context, limited, SLICE(""), SLICE(""));
+    else
+        let_pass(proxy, request, path, places, context);
+    return limited;
 }
 
 static void conclude(struct proxy *proxy, const struct proxy_request *request,
@@ -328,6 +343,11 @@ static void receive_initial(struct proxy *proxy, const struct proxy_request *req
     enum screen_reputation reputation = SCREEN_REPUTATION_FIND;
     if (proxy->draining && !screen_is_emergency(request->message, &request->from->screen)) {
         proxy_reply(proxy, request, 503, SLICE(""), SLICE("Retry-After: 30\r\n"));
+        return;
+    }
+    uint16_t limited = proxy_admit_request(proxy, request);
+    if (limited != 0) {
+        proxy_reply(proxy, request, limited, SLICE(""), SLICE(""));
         return;
     }
     int error = judge(proxy, request, reputation, NULL, &verdict);

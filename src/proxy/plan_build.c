@@ -173,6 +173,13 @@ static void label_trunk(struct proxy_builder *b, struct proxy_trunk *trunk)
     trunk->label_blocked = stats_label(b->registry, STATS_FAMILY_TRUNK_BLOCKED, name);
     trunk->label_over_budget = stats_label(b->registry, STATS_FAMILY_TRUNK_OVER_BUDGET, name);
     trunk->label_failovers = stats_label(b->registry, STATS_FAMILY_TRUNK_FAILOVERS, name);
+    trunk->label_limited = stats_label(b->registry, STATS_FAMILY_TRUNK_LIMITED, name);
+    trunk->label_ended = stats_label(b->registry, STATS_FAMILY_TRUNK_ENDED, name);
+    trunk->label_effective = stats_label(b->registry, STATS_FAMILY_TRUNK_EFFECTIVE, name);
+    trunk->label_heard = stats_label(b->registry, STATS_FAMILY_TRUNK_HEARD, name);
+    trunk->label_delay_ms = stats_label(b->registry, STATS_FAMILY_TRUNK_DELAY_MS, name);
+    trunk->label_talked = stats_label(b->registry, STATS_FAMILY_TRUNK_TALKED, name);
+    trunk->label_talk_ms = stats_label(b->registry, STATS_FAMILY_TRUNK_TALK_MS, name);
     trunk->label_answered = stats_label(b->registry, STATS_FAMILY_TRUNK_ANSWERED, name);
 }
 
@@ -189,6 +196,7 @@ static int build_trunk(struct proxy_builder *b, const struct proxy_trunk_setting
     trunk->network = from->network;
     trunk->health = from->health;
     trunk->failover = from->failover;
+    trunk->limits = from->limits;
     trunk->mark = ident_trunk(from->name);
     label_trunk(b, trunk);
     int error = build_numbering(b, from, trunk);

@@ -26,6 +26,9 @@ void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *r
         labels->authorities[i] =
             stats_label(registry, STATS_FAMILY_REASONS,
                         slice_of_text(screen_authority_text((enum screen_authority)i)));
+    for (unsigned i = 0; i < PROXY_LIMIT_COUNT; i++)
+        labels->limits[i] = stats_label(registry, STATS_FAMILY_LIMITED,
+                                        slice_of_text(proxy_limit_key((enum proxy_limit)i)));
     for (unsigned i = 0; i < SMSG_BAD_COUNT; i++)
         labels->malformed[i] =
             stats_label(registry, STATS_FAMILY_MALFORMED, slice_of_text(smsg_bad_rows[i].key));

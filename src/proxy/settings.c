@@ -446,6 +446,11 @@ static const struct conf_row trunk_rows[] = {
      CONF_FIELD(struct proxy_trunk_settings, failover),
      .section = &proxy_failover_section,
      .help = "When a call goes on to the next target."},
+    {.key = "limits",
+     .type = CONF_SECTION,
+     CONF_FIELD(struct proxy_trunk_settings, limits),
+     .section = &proxy_trunk_limits_section,
+     .help = "How many calls it may make and get (docs/trunks.md)."},
 };
 
 const struct conf_section proxy_trunk_section = {

@@ -45,6 +45,7 @@ struct bench {
     struct screen_engine *engine;
     struct screen_limiter *limiter;
     struct proxy_health *health;
+    struct proxy_admission *admission;
     struct stats_event_queue *events;
     struct proxy *proxy;
     uint64_t now_us;
@@ -72,10 +73,9 @@ static void bench_output(void *argument, uint16_t listener, const struct tp_addr
 static void bench_call_ended(void *argument, const struct call_summary *summary, enum call_end end,
                              uint64_t now_us)
 {
-    (void)argument;
-    (void)summary;
+    struct bench *b = argument;
     (void)end;
-    (void)now_us;
+    proxy_call_ended(b->proxy, summary, now_us);
 }
 
 static void bench_load(struct bench *b, const char *yaml)
@@ -206,6 +206,7 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
     ck_assert_int_eq(screen_engine_create(b->store, &b->engine), 0);
     ck_assert_int_eq(screen_limiter_create(64, &b->limiter), 0);
     ck_assert_int_eq(proxy_health_create(64, &b->health), 0);
+    ck_assert_int_eq(proxy_admission_create(64, &b->admission), 0);
     ck_assert_int_eq(stats_event_queue_create(64, &b->events), 0);
     const struct proxy_parts parts = {
         .marks = &b->marks,
@@ -213,6 +214,7 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
         .registry = b->registry,
         .group = b->group,
         .health = b->health,
+        .admission = b->admission,
         .transactions = b->transactions,
         .output = {.send = bench_output, .argument = b},
         .calls = b->calls,
@@ -239,6 +241,7 @@ static inline void bench_restart(struct bench *b)
         .registry = b->registry,
         .group = b->group,
         .health = b->health,
+        .admission = b->admission,
         .transactions = b->transactions,
         .output = {.send = bench_output, .argument = b},
         .calls = b->calls,
@@ -261,6 +264,7 @@ static void bench_close(struct bench *b)
     stats_event_queue_destroy(b->events);
     screen_limiter_destroy(b->limiter);
     proxy_health_destroy(b->health);
+    proxy_admission_destroy(b->admission);
     screen_engine_destroy(b->engine);
     rep_store_destroy(b->store);
     tp_group_destroy(b->group);
