@@ -29,7 +29,7 @@ static bool make_row(const struct rep_admin *admin, const struct admin_entry *en
         statement.value[REP_PART_SINCE] = slice_make(NULL, 0);
     if (rep_statement_read(value, admin->types, &read, &reason) != 0)
         return false;
-    row->score = read.score;
+    row->score = read.score < 0 ? REP_SCORE_UNKNOWN : (unsigned char)read.score;
     row->list = (enum rep_list)read.list;
     row->type = value[REP_PART_TYPE];
     row->note = value[REP_PART_NOTE];

@@ -386,10 +386,8 @@ static void plan_drop(const struct rep_admin *admin, const struct admin_entry *e
         plan->drop[plan->drops++] = field_name(admin, REP_FIELD_COUNT + (unsigned)source);
     if (plain)
         drop_plain(admin, entry, plan);
-    /* Of the plain statement, where it stays, the end is not touched. */
     const struct speakers speakers = {source, false, 0, has_plain(entry) && !plain};
-    if (source != ADMIN_NOBODY || !plain)
-        plan_lifetime(admin, entry, &speakers, now_wall_s, plan);
+    plan_lifetime(admin, entry, &speakers, now_wall_s, plan);
     plan->outcome = REP_OUTCOME_REMOVED;
 }
 

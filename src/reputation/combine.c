@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -198,6 +199,8 @@ bool rep_combine(const struct rep_authority *authority, const struct rep_stateme
     const struct view *score = best_of(views, count, score_ranks[authority->combine]);
     const struct view *decides =
         list != NULL && (list->list != REP_LIST_WATCH || score == NULL) ? list : score;
+    /* What counts has a list or a score. */
+    assert(decides != NULL);
     const struct view *typed =
         decides->statement->type != 0 ? decides : best_of(views, count, typed_rank);
     int points = authority->combine == REP_COMBINE_WEIGHTED ? mean_score(views, count)

@@ -2,9 +2,17 @@
 /* The command line's way to Redis, against a real server. */
 #include "reputation/admin.h"
 
+#include <errno.h>
+
 #include "redis_server.h"
 
 enum { NOW_S = 1800000000 };
+
+static const struct rep_source_row source_rows[] = {
+    {SLICE_LITERAL("police"), 3, 0, REP_MAY_ALL},
+    {SLICE_LITERAL("feed"), 1, 0, REP_MAY_ALL},
+    {SLICE_LITERAL("crowd"), 1, 3600, REP_MAY_ALL},
+};
 
 static struct redis_server server;
 static struct rep_admin *admin;
@@ -16,6 +24,7 @@ static void setup(void)
     redis_create(&server);
     rep_settings_default(&settings);
     settings.unix_socket = server.socket;
+    settings.sources = (struct rep_source_rows){source_rows, 3};
     ck_assert_int_eq(rep_admin_open(&settings, message, sizeof(message), &admin), 0);
 }
 
@@ -107,6 +116,169 @@ START_TEST(a_wrong_type_is_reported)
     /* The connection is still in step. */
     row.number = SLICE("+8613800138001");
     ck_assert_int_eq(rep_admin_set(admin, &row, NOW_S), 0);
+}
+END_TEST
+
+#define NUMBER "+8613800138000"
+#define KEY    "rf:num:" NUMBER
+
+/* A field as Redis has it now, "" for none. */
+static const char *field(const char *name)
+{
+    static char text[REP_PART_BYTES];
+    redisReply *reply = redisCommand(server.context, "HGET " KEY " %s", name);
+    ck_assert_ptr_nonnull(reply);
+    snprintf(text, sizeof(text), "%s", reply->type == REDIS_REPLY_STRING ? reply->str : "");
+    freeReplyObject(reply);
+    return text;
+}
+
+static struct rep_row row_of(const char *source, int score, uint64_t expires_s)
+{
+    return (struct rep_row){.number = SLICE(NUMBER),
+                            .score = score,
+                            .source = slice_of_text(source),
+                            .expires_s = expires_s};
+}
+
+static void set(const char *source, int score, uint64_t expires_s)
+{
+    struct rep_row row = row_of(source, score, expires_s);
+    ck_assert_msg(rep_admin_set(admin, &row, NOW_S) == 0, "%s", rep_admin_error(admin));
+}
+
+static bool lasts(long long seconds)
+{
+    long long held = redis_do(&server, "TTL " KEY);
+    return held <= seconds && held >= seconds - 5;
+}
+
+/* The key ends with the last statement in it; the plain one keeps its own end beside others. */
+START_TEST(a_key_lasts_as_long_as_its_last_statement)
+{
+    set("police", 90, NOW_S + 600);
+    ck_assert(lasts(600));
+    set("feed", 50, NOW_S + 300);
+    ck_assert(lasts(600));
+    set("hearsay", 10, NOW_S + 900);
+    ck_assert(lasts(900));
+    ck_assert_str_eq(field("expires"), "2027-01-15T08:15:00Z");
+    set("feed", 50, 0);
+    ck_assert_int_eq(redis_do(&server, "TTL " KEY), -1);
+    ck_assert_str_eq(field("expires"), "2027-01-15T08:15:00Z");
+    ck_assert_int_eq(rep_admin_drop(admin, SLICE(NUMBER), SLICE("feed"), NOW_S), 0);
+    ck_assert(lasts(900));
+    ck_assert_int_eq(rep_admin_drop(admin, SLICE(NUMBER), SLICE("hearsay"), NOW_S), 0);
+    ck_assert(lasts(600));
+    ck_assert_str_eq(field("score"), "");
+    ck_assert_str_eq(field("expires"), "");
+    ck_assert_int_eq(rep_admin_drop(admin, SLICE(NUMBER), SLICE("police"), NOW_S), 0);
+    ck_assert_int_eq(redis_do(&server, "EXISTS " KEY), 0);
+    ck_assert_int_eq(rep_admin_drop(admin, SLICE(NUMBER), SLICE("police"), NOW_S), ERROR_NOT_FOUND);
+}
+END_TEST
+
+/* The time of a plain statement that ended with the key goes with it when another comes. */
+START_TEST(a_statement_beside_a_plain_one_leaves_that_its_end)
+{
+    set("", 10, NOW_S + 100);
+    ck_assert_str_eq(field("expires"), "");
+    set("police", 90, 0);
+    ck_assert_int_eq(redis_do(&server, "TTL " KEY), -1);
+    ck_assert_msg(strncmp(field("expires"), "2027-01-15T08:01:", 17) == 0, "%s", field("expires"));
+    ck_assert_str_eq(field("score"), "10");
+}
+END_TEST
+
+START_TEST(what_was_and_is_said_is_told)
+{
+    set("police", 90, 0);
+    ck_assert_uint_eq(rep_admin_before(admin).length, 0);
+    set("police", 91, 0);
+    ck_assert(slice_equal(rep_admin_before(admin), SLICE("score=90;since=2027-01-15T08:00:00Z")));
+    ck_assert(slice_equal(rep_admin_after(admin), SLICE("score=91;since=2027-01-15T08:00:00Z")));
+    ck_assert_int_eq(rep_admin_drop(admin, SLICE(NUMBER), SLICE("police"), NOW_S), 0);
+    ck_assert_uint_eq(rep_admin_after(admin).length, 0);
+}
+END_TEST
+
+/* A source that is configured later takes its plain statement along. */
+START_TEST(a_source_s_plain_statement_moves_to_its_field)
+{
+    redis_do(&server, "HSET " KEY " score 70 source police note old since yesterday");
+    set("police", 90, 0);
+    ck_assert_int_eq(redis_do(&server, "HLEN " KEY), 1);
+    redis_do(&server, "HSET " KEY " score 70 source police");
+    ck_assert_int_eq(rep_admin_drop(admin, SLICE(NUMBER), SLICE("police"), NOW_S), 0);
+    ck_assert_int_eq(redis_do(&server, "EXISTS " KEY), 0);
+}
+END_TEST
+
+static int one_row(void *argument, struct rep_row *row)
+{
+    struct rep_row *only = argument;
+    if (only->number.length == 0)
+        return ERROR_NOT_FOUND;
+    *row = *only;
+    only->number.length = 0;
+    return 0;
+}
+
+static uint64_t import_one(struct rep_row row, enum rep_outcome outcome)
+{
+    struct rep_import import = {.next = one_row, .argument = &row};
+    ck_assert_int_eq(rep_admin_import(admin, &import, NOW_S), 0);
+    return outcome == REP_OUTCOME_COUNT ? import.rejects : import.count[outcome];
+}
+
+START_TEST(an_import_writes_what_it_says_and_only_what_differs)
+{
+    ck_assert_uint_eq(import_one(row_of("feed", 5, 0), REP_OUTCOME_ADDED), 1);
+    ck_assert_str_eq(field("from:feed"), "score=5");
+    redis_do(&server, "HSET " KEY " from:feed score=5;since=2026-01-01");
+    ck_assert_uint_eq(import_one(row_of("feed", 5, 0), REP_OUTCOME_UNCHANGED), 1);
+    ck_assert_str_eq(field("from:feed"), "score=5;since=2026-01-01");
+    ck_assert_uint_eq(import_one(row_of("feed", 6, 0), REP_OUTCOME_CHANGED), 1);
+    /* What fades is of some time. */
+    ck_assert_uint_eq(import_one(row_of("crowd", 5, 0), REP_OUTCOME_ADDED), 1);
+    ck_assert_str_eq(field("from:crowd"), "score=5;since=2027-01-15T08:00:00Z");
+}
+END_TEST
+
+START_TEST(a_reassigned_number_takes_only_what_is_newer)
+{
+    bool known;
+    struct rep_record record;
+    set("police", 90, 0);
+    ck_assert_int_eq(rep_admin_reassign(admin, SLICE(NUMBER), NOW_S, &known), 0);
+    ck_assert(known);
+    ck_assert_str_eq(field("reassigned"), "2027-01-15T08:00:00Z");
+    ck_assert_int_eq(redis_do(&server, "HLEN " KEY), 1);
+    struct rep_row row = row_of("feed", 5, 0);
+    ck_assert_uint_eq(import_one(row, REP_OUTCOME_COUNT), 1);
+    row.since_s = NOW_S - 1;
+    ck_assert_uint_eq(import_one(row, REP_OUTCOME_COUNT), 1);
+    row.since_s = NOW_S + 1;
+    ck_assert_uint_eq(import_one(row, REP_OUTCOME_ADDED), 1);
+    ck_assert_int_eq(rep_admin_get(admin, SLICE(NUMBER), NOW_S, &record), 0);
+    ck_assert(record.counts);
+    ck_assert_int_eq(record.combined.score, 5);
+    ck_assert_str_eq(record.combined_source, "feed");
+}
+END_TEST
+
+START_TEST(what_is_not_written_is_refused)
+{
+    struct rep_row row = row_of("feed", 5, 0);
+    row.note = SLICE("a;b");
+    ck_assert_int_eq(rep_admin_set(admin, &row, NOW_S), -EBADMSG);
+    ck_assert_ptr_nonnull(strstr(rep_admin_error(admin), "no ;"));
+    static char text[2 * REP_PART_BYTES];
+    memset(text, 'x', sizeof(text));
+    row.note = slice_make(text, sizeof(text));
+    ck_assert_int_eq(rep_admin_set(admin, &row, NOW_S), -EBADMSG);
+    ck_assert_int_eq(redis_do(&server, "EXISTS " KEY), 0);
+    set("feed", 5, 0); /* the connection is still in step */
 }
 END_TEST
 
@@ -207,6 +379,13 @@ int main(void)
     tcase_add_test(tests, deleting_tells_whether_there_was_one);
     tcase_add_test(tests, bad_rows_are_refused_in_words);
     tcase_add_test(tests, a_wrong_type_is_reported);
+    tcase_add_test(tests, a_key_lasts_as_long_as_its_last_statement);
+    tcase_add_test(tests, a_statement_beside_a_plain_one_leaves_that_its_end);
+    tcase_add_test(tests, what_was_and_is_said_is_told);
+    tcase_add_test(tests, a_source_s_plain_statement_moves_to_its_field);
+    tcase_add_test(tests, an_import_writes_what_it_says_and_only_what_differs);
+    tcase_add_test(tests, a_reassigned_number_takes_only_what_is_newer);
+    tcase_add_test(tests, what_is_not_written_is_refused);
     tcase_add_test(tests, an_import_writes_all_but_the_rejects);
     tcase_add_test(tests, a_server_that_is_not_there_is_named);
     tcase_add_test(tests, a_server_that_dies_is_an_error_not_a_hang);
