@@ -14,7 +14,24 @@ import sys
 import time
 
 EACH = 5000
+BATCH = 25
 BYTES = b"INVITE sip:slow@example.net SIP/2.0\r\nX: " + b"y" * 4000
+
+
+def shake_hands(waiting):
+    """All of them side by side."""
+    while waiting:
+        for opened in list(waiting):
+            try:
+                opened.do_handshake()
+                waiting.remove(opened)
+            except ssl.SSLWantReadError:
+                pass
+        poll = select.poll()
+        for opened in waiting:
+            poll.register(opened, select.POLLIN)
+        if waiting:
+            poll.poll(1000)
 
 
 def open_all(host, port, count, first, context, name):
@@ -24,8 +41,14 @@ def open_all(host, port, count, first, context, name):
         opened.bind((f"127.0.1.{first + number // EACH}", 0))
         opened.connect((host, port))
         if context:
-            opened = context.wrap_socket(opened, server_hostname=name)
+            opened.setblocking(False)
+            opened = context.wrap_socket(opened, server_hostname=name,
+                                         do_handshake_on_connect=False)
         found.append(opened)
+        if context and len(found) % BATCH == 0:
+            shake_hands(found[-BATCH:])
+    if context:
+        shake_hands(found[len(found) - len(found) % BATCH:])
     return found
 
 

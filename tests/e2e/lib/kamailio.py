@@ -106,23 +106,26 @@ class Kamailio:
     """A running one. route: script lines that set $du of a new request; modules and more: what those
     need, further routes."""
 
-    def __init__(self, site, address, route, transport="udp", modules=(), more=""):
+    def __init__(self, site, address, route, transport="udp", modules=(), more="",
+                 name="kamailio"):
         program = shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if program is None:
             raise checks.Skip("kamailio is not installed")
         streams = transport != "udp"
-        config = site.write("kamailio.cfg", _CONFIG.format(
+        port = 5061 if transport == "tls" else 5060
+        config = site.write(f"{name}.cfg", _CONFIG.format(
             address=address, route=route, more=more,
             modules="\n".join(f'loadmodule "{name}.so"' for name in modules),
             disable_tcp="no" if streams else "yes",
             # Or the kernel would choose where connections come from.
-            listen_tcp=(f"listen=tcp:{address}:5060\ntcp_source_ipv4={address}\n"
-                        "tcp_children=2\n") if streams else ""))
+            listen_tcp=(("enable_tls=yes\n" if transport == "tls" else "")
+                        + f"listen={transport}:{address}:{port}\n"
+                        f"tcp_source_ipv4={address}\ntcp_children=2\n") if streams else ""))
         self.address = (address, 5060)
         # Its children end with it only when it is asked to.
-        self.process = Process(site, "kamailio", [
+        self.process = Process(site, name, [
             "setpriv", "--pdeathsig", "TERM", program, "-DD", "-E", "-m", "64", "-M", "8",
-            "-f", config, "-Y", site.folder, "-P", site.path("kamailio.pid")])
+            "-f", config, "-Y", site.folder, "-P", site.path(f"{name}.pid")])
         if not checks.wait_for(self._answers, 10, every=0.1):
             log = self.process.log()
             self.stop()
