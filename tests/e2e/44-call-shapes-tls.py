@@ -11,11 +11,12 @@ from lib.daemon import DAEMON, Daemon, trunk
 from lib.kamailio import Kamailio
 from lib.site import Site
 
-# Both sides of `update` ask at one time, and an answer and a request may overtake each other where
-# they travel over different connections, which SIPp's scenario does not allow.
+# In these both sides ask at one time, and an answer and a request may overtake each other where they
+# travel over different connections, which SIPp's scenarios do not allow.
+CROSSING = ("refer", "update")
 SHAPES = sorted(name[:-len("-uac.xml")]
                 for name in os.listdir(os.path.join(sipp.SCENARIOS, "shapes"))
-                if name.endswith("-uac.xml") and name != "update-uac.xml")
+                if name.endswith("-uac.xml") and not name.startswith(CROSSING))
 SIDES = {"west": (12, 20), "east": (13, 60)}  # a Kamailio's address, and the first of SIPp's
 CALLS = 3
 RATE = 20
