@@ -63,6 +63,20 @@ struct screen_what_if {
     bool diverting_unlisted; /* no list names the number that forwarded the call */
 };
 
+enum screen_stage {
+    SCREEN_STAGE_DECODE,   /* the structure of headers */
+    SCREEN_STAGE_FEATURES, /* numbers, protected lines, reputation */
+    SCREEN_STAGE_RULES,    /* the order of authority, rules, score */
+    SCREEN_STAGE_COUNT
+};
+
+/* How long each stage of a judgement took; 0: it was not reached. Costs a look at the clock each.
+ */
+struct screen_stages {
+    uint64_t begun_ns; /* of the stage under way */
+    uint64_t ns[SCREEN_STAGE_COUNT];
+};
+
 struct screen_input {
     const struct smsg *message;
     const struct screen_trunk *trunk;
@@ -76,6 +90,7 @@ struct screen_input {
     struct rep_finding diverting;         /* the same as `finding`, of the number that forwarded */
     const struct screen_what_if *what_if; /* for explain; else NULL */
     bool charged;                         /* blocks count against budgets; false: hypothetical */
+    struct screen_stages *stages;         /* zeroed, is filled in; NULL: not wanted */
 };
 
 /* What was read off the message. */

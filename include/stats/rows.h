@@ -146,7 +146,13 @@ enum stats_moment {
     X(FORWARDING, "forwarding", 12, 30, "from the receipt of an initial INVITE to its forwarding") \
     X(POST_DIAL_DELAY, "post_dial_delay", 20, 37,                                                  \
       "from the INVITE of a call to its ringing or answer")                                        \
-    X(CALL_DURATION, "call_duration", 30, 44, "from the answer of a call to its end")
+    X(CALL_DURATION, "call_duration", 30, 44, "from the answer of a call to its end")              \
+    X(STAGE_SCAN, "stage_scan", 8, 24, "time to scan a message (of one in 61)")                    \
+    X(STAGE_DECODE, "stage_decode", 8, 24, "time to decode a new call's headers (of one in 61)")   \
+    X(STAGE_FEATURES, "stage_features", 8, 27,                                                     \
+      "time for its numbers and reputation (of one in 61)")                                        \
+    X(STAGE_RULES, "stage_rules", 8, 27, "time from there to the verdict (of one in 61)")          \
+    X(STAGE_FORWARD, "stage_forward", 8, 27, "time to send its INVITE on (of one in 61)")
 
 enum stats_histogram {
 #define STATS_HISTOGRAM_ROW(identifier, name, first, last, help) STATS_HISTOGRAM_##identifier,

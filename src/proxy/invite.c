@@ -88,7 +88,11 @@ static void let_pass(struct proxy *proxy, const struct proxy_request *request,
     begin_call(proxy, request, path, places, context);
     stats_count_label(proxy->parts.stats, STATS_FAMILY_TRUNK_CALLS_OUT, path->to->label_out);
     uint64_t received_us = context->received_us;
+    uint64_t begun_ns = proxy->timed ? clock_monotonic_ns() : 0;
     proxy_relay(proxy, request, path, context);
+    if (proxy->timed)
+        stats_record(proxy->parts.stats, STATS_HISTOGRAM_STAGE_FORWARD,
+                     clock_monotonic_ns() - begun_ns);
     stats_record(proxy->parts.stats, STATS_HISTOGRAM_FORWARDING,
                  (clock_monotonic_us() - received_us) * 1000);
 }
@@ -195,12 +199,25 @@ bool proxy_is_hurried(const struct proxy *proxy, const struct proxy_request *req
     return request->packet->backlog_us > proxy->snapshot.limits->overload_begin_us;
 }
 
+static void record_stages(struct proxy *proxy, const struct screen_stages *stages)
+{
+    static const enum stats_histogram histograms[SCREEN_STAGE_COUNT] = {
+        [SCREEN_STAGE_DECODE] = STATS_HISTOGRAM_STAGE_DECODE,
+        [SCREEN_STAGE_FEATURES] = STATS_HISTOGRAM_STAGE_FEATURES,
+        [SCREEN_STAGE_RULES] = STATS_HISTOGRAM_STAGE_RULES,
+    };
+    for (size_t i = 0; i < SCREEN_STAGE_COUNT; i++)
+        if (stages->ns[i] > 0)
+            stats_record(proxy->parts.stats, histograms[i], stages->ns[i]);
+}
+
 static int judge(struct proxy *proxy, const struct proxy_request *request,
                  enum screen_reputation reputation, const struct rep_finding *finding,
                  struct screen_verdict *verdict)
 {
     struct rule_address source;
     bool source_known = proxy_source_address(&request->packet->source, &source);
+    struct screen_stages stages = {0};
     struct screen_input input = {
         .message = request->message,
         .source = source_known ? &source : NULL,
@@ -211,8 +228,10 @@ static int judge(struct proxy *proxy, const struct proxy_request *request,
         .charged = true,
         .reputation = reputation,
         .finding = finding != NULL ? *finding : rep_finding_none(),
+        .stages = proxy->timed ? &stages : NULL,
     };
     int error = screen_judge(proxy->parts.screening, proxy->snapshot.policy, &input, verdict);
+    record_stages(proxy, &stages);
     if (error == 0 && !verdict->pending)
         stats_record(proxy->parts.stats, STATS_HISTOGRAM_SCREENING, verdict->screening_ns);
     return error;

@@ -40,6 +40,8 @@ struct proxy {
     uint64_t overloaded_since_us; /* 0: datagrams do not queue */
     uint64_t event_sequence;
     uint32_t until_measured;     /* judgements by rules before one is measured */
+    uint32_t until_timed;        /* messages before one whose stages are timed */
+    bool timed;                  /* the stages of the message being handled are */
     struct proxy_prober *prober; /* NULL: another worker probes */
     struct log_limit log_malformed;
     struct log_limit log_forged;

@@ -207,10 +207,18 @@ static void decide(struct screen_engine *engine, struct screen_verdict *verdict)
         decide_beyond_budget(engine, verdict, finding);
 }
 
-int screen_judge(struct screen_engine *engine, const struct screen_policy *policy,
-                 const struct screen_input *input, struct screen_verdict *verdict)
+static void end_stage(struct screen_stages *stages, enum screen_stage stage)
 {
-    uint64_t begun = clock_monotonic_ns();
+    if (stages == NULL)
+        return;
+    uint64_t now = clock_monotonic_ns();
+    stages->ns[stage] = now - stages->begun_ns;
+    stages->begun_ns = now;
+}
+
+static void begin_judgement(struct screen_engine *engine, const struct screen_policy *policy,
+                            const struct screen_input *input, struct screen_verdict *verdict)
+{
     memset(verdict, 0, sizeof(*verdict));
     memset(&engine->facts, 0, sizeof(engine->facts));
     memset(engine->fetched, 0, sizeof(engine->fetched));
@@ -220,6 +228,7 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
     verdict->finding = rep_finding_none();
     engine->policy = policy;
     engine->input = *input;
+    engine->input.stages = NULL; /* the caller's, gone with this call */
     if (input->source != NULL) {
         engine->source = *input->source;
         engine->input.source = &engine->source;
@@ -228,10 +237,20 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
     engine->reputation_known = false;
     engine->caller_imitation = false;
     engine->alert_count = 0;
+}
+
+int screen_judge(struct screen_engine *engine, const struct screen_policy *policy,
+                 const struct screen_input *input, struct screen_verdict *verdict)
+{
+    uint64_t begun = clock_monotonic_ns();
+    if (input->stages != NULL)
+        input->stages->begun_ns = begun;
+    begin_judgement(engine, policy, input, verdict);
 
     /* Before decoding: a header that we cannot read must not cost a life. */
     bool emergency = screen_is_emergency(input->message, input->trunk);
     int error = smsg_decode(engine->decoder, input->message, &engine->decoded);
+    end_stage(input->stages, SCREEN_STAGE_DECODE);
     if (error == 0) {
         screen_clockface_set(&engine->clockface, input->wall_us);
         screen_read_facts(engine);
@@ -254,7 +273,9 @@ int screen_judge(struct screen_engine *engine, const struct screen_policy *polic
     }
     verdict->finding = engine->finding;
     verdict->reputation_known = engine->reputation_known;
+    end_stage(input->stages, SCREEN_STAGE_FEATURES);
     decide(engine, verdict);
+    end_stage(input->stages, SCREEN_STAGE_RULES);
     verdict->alert_count = engine->alert_count;
 out:
     verdict->screening_ns = (uint32_t)(clock_monotonic_ns() - begun);

@@ -134,6 +134,9 @@ def deltas():
             equal(sum(line["latency_ns"][name]["deltas"]["count"] for line in lines), calls,
                   f"each call's {name} was measured once")
         last = lines[-1]
+        timed = last["latency_ns"]["stage_scan"]["totals"]["count"]
+        messages = last["totals"]["datagrams_received"]
+        check(0 <= timed - messages / 61 <= 2, "of one message in 61 the stages are timed", timed)
         quantiles = last["latency_ns"]["forwarding"]["totals"]
         check(0 < quantiles["p50"] <= quantiles["p99"] <= quantiles["p999"],
               f"half of the calls went on within {quantiles['p50'] / 1000:.0f} us", quantiles)

@@ -21,6 +21,7 @@ struct bench {
     struct smsg message;
     struct screen_verdict verdict;
     char text[4096];
+    struct screen_stages *stages; /* NULL: not wanted */
 };
 
 static const char rules_text[] =
@@ -93,7 +94,8 @@ static int judge(struct bench *b, const char *caller, const char *callee, const 
                                        .trunk = &b->trunk,
                                        .wall_us = WALL_US,
                                        .reputation = reputation,
-                                       .finding = rep_finding_none()};
+                                       .finding = rep_finding_none(),
+                                       .stages = b->stages};
     return screen_judge(b->engine, b->policy, &input, &b->verdict);
 }
 
@@ -283,11 +285,32 @@ START_TEST(every_feature_can_be_read)
 }
 END_TEST
 
+START_TEST(stages_are_timed_up_to_the_last_that_is_reached)
+{
+    struct bench b;
+    struct screen_stages stages = {0};
+    open_bench(&b);
+    b.stages = &stages;
+    ck_assert_int_eq(judge(&b, "013911112222", "01062345678", "", SCREEN_REPUTATION_FIND), 0);
+    for (size_t i = 0; i < SCREEN_STAGE_COUNT; i++)
+        ck_assert_uint_gt(stages.ns[i], 0);
+    ck_assert_uint_le(stages.ns[SCREEN_STAGE_DECODE] + stages.ns[SCREEN_STAGE_FEATURES] +
+                          stages.ns[SCREEN_STAGE_RULES],
+                      b.verdict.screening_ns);
+    stages = (struct screen_stages){0};
+    ck_assert_int_eq(judge(&b, "013911112222", "110", "", SCREEN_REPUTATION_FIND), 0);
+    ck_assert_uint_gt(stages.ns[SCREEN_STAGE_DECODE], 0);
+    ck_assert_uint_eq(stages.ns[SCREEN_STAGE_RULES], 0);
+    close_bench(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("screening/engine");
     TCase *tests = tcase_create("engine");
     tcase_add_test(tests, clean_call_passes);
+    tcase_add_test(tests, stages_are_timed_up_to_the_last_that_is_reached);
     tcase_add_test(tests, emergency_comes_before_everything);
     tcase_add_test(tests, protected_callee_beats_the_block_list);
     tcase_add_test(tests, allow_counts_only_where_the_number_is_at_home);
