@@ -9,6 +9,9 @@
 #include "base/hash.h"
 #include "replica_int.h"
 
+/* What an entry takes beside its record, in hash table, heap and allocator; measured. */
+enum { OVERHEAD_BYTES = 44 };
+
 /* Behind it the statements, then the text of a raw key. */
 struct record {
     uint64_t due_s;
@@ -152,7 +155,8 @@ static void account(struct rep_ledger *ledger, const struct record *record, bool
 {
     uint64_t one = added ? 1 : UINT64_MAX;
     atomic_fetch_add_explicit(&ledger->count, one, memory_order_relaxed);
-    atomic_fetch_add_explicit(&ledger->bytes, one * record_size(record), memory_order_relaxed);
+    atomic_fetch_add_explicit(&ledger->bytes, one * (record_size(record) + OVERHEAD_BYTES),
+                              memory_order_relaxed);
 }
 
 static void forget(struct rep_ledger *ledger, struct record *record)

@@ -6,7 +6,7 @@
  * different times, or a score fades, that is not enough to know what counts next: only for such
  * keys the statements are kept here, beside it, ordered by when the entry is to be made anew. An
  * ordinary entry (one statement that merely expires, or several that never do) is not in here and
- * costs nothing more; one that is takes some 100 bytes and 12 a statement.
+ * costs nothing more; one that is takes some 100 bytes with two statements, 12 for each further.
  *
  * The writer's own. An entry that left the replica in another way (swept, stale) is forgotten when
  * it is due.
