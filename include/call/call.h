@@ -104,6 +104,33 @@ void call_finish(struct call_record *record, enum call_end end, uint16_t status,
 void call_finish_answer(struct call_record *record, struct slice to_tag, enum call_end end,
                         uint64_t now_us);
 
+/*
+ * One process hands its calls to the next. Both tables have the same key, both processes the same
+ * clock; the bytes are of the same program or of one that says so by their size.
+ */
+#define CALL_HANDED_BYTES 176
+struct call_handed {
+    uint64_t words[CALL_HANDED_BYTES / sizeof(uint64_t)];
+};
+
+/* Calls `visit` for each answered call. */
+void call_table_each(const struct call_table *table,
+                     void (*visit)(void *argument, const struct call_handed *call), void *argument);
+
+/*
+ * From now on `changed` learns of each call that is answered, refreshed or (ended: true) over, and
+ * an answered call has no timer here any more, since it is the other process's. NULL: this table is
+ * in charge again.
+ */
+typedef void call_changed_fn(void *argument, const struct call_handed *call, bool ended);
+void call_table_follow(struct call_table *table, call_changed_fn *changed, void *argument,
+                       uint64_t now_us);
+
+/* What `each` or `changed` of the other table said: a new record, a changed one, or one that ends
+ * (and counts). ERROR_LIMIT as call_begin(). */
+int call_table_take(struct call_table *table, const struct call_handed *call, bool ended,
+                    uint64_t now_us) MUST_CHECK;
+
 /* Forgets all records without events. NULL is allowed. */
 void call_table_destroy(struct call_table *table);
 

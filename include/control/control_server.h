@@ -96,6 +96,9 @@ int ctl_control_server_create(struct rt_loop *loop, const struct ctl_control_set
                               const struct ctl_command *commands, size_t command_count,
                               void *context, struct ctl_control_server **server) MUST_CHECK;
 
+/* New clients wait, for this process or for another that has the socket (runtime/heritage.h). */
+void ctl_control_server_pause(struct ctl_control_server *server, bool paused);
+
 /* Whoever finishes replies later must have finished them. NULL is allowed. */
 void ctl_control_server_destroy(struct ctl_control_server *server);
 

@@ -10,6 +10,7 @@
 #ifndef RINGFENCE_CONTROL_STATS_SERVER_H
 #define RINGFENCE_CONTROL_STATS_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,9 @@ int ctl_stats_server_start(struct ctl_stats_server *server) MUST_CHECK;
  * the microseconds until it should be called again. For tests, instead of starting.
  */
 uint64_t ctl_stats_server_tick(struct ctl_stats_server *server, uint64_t now_us, uint64_t wall_us);
+
+/* New clients wait, for this process or for another that has the socket (runtime/heritage.h). */
+void ctl_stats_server_pause(struct ctl_stats_server *server, bool paused);
 
 size_t ctl_stats_server_clients(const struct ctl_stats_server *server);
 

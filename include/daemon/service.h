@@ -18,12 +18,18 @@ enum daemon_exit {
     DAEMON_EXIT_START = 3, /* an address, socket, key or account could not be had */
 };
 
+/* Texts outlive the service. */
+struct daemon_start {
+    const char *config_path; /* read again by reload */
+    const char *program;     /* this program's path, for an upgrade */
+    int take_over;           /* the channel to a process that hands over its calls; -1: none does */
+};
+
 /*
  * Takes the snapshot over and starts everything: binds, opens the control and stats sockets, gives
- * up root, starts the threads. What fails is logged with its remedy. config_path: read again by
- * reload.
+ * up root, starts the threads. What fails is logged with its remedy.
  */
-int daemon_service_create(const char *config_path, struct stats_registry *registry,
+int daemon_service_create(const struct daemon_start *start, struct stats_registry *registry,
                           struct screen_ledger *ledger, struct tp_resolver *resolver,
                           struct daemon_snapshot *snapshot,
                           struct daemon_service **service) MUST_CHECK;

@@ -24,6 +24,7 @@
 #define IDENT_ROUTE_LENGTH 32
 #define IDENT_TAG_LENGTH   18
 #define IDENT_ATTEMPT_MAX  15
+#define IDENT_GENERATIONS  16
 
 struct ident_marks {
     struct hash_key branch;
@@ -67,6 +68,9 @@ bool ident_branch_has_form(struct slice branch);
 /* 0, or ERROR_FORGED. Any generation verifies. */
 int ident_branch_verify(const struct ident_marks *marks, const struct ident_hop *hop,
                         struct slice branch) MUST_CHECK;
+
+/* The generation of the process that wrote a branch of our form; -1 for another form. */
+int ident_branch_generation(struct slice branch);
 
 /* The loop part of a branch of our form. */
 uint32_t ident_branch_loop(struct slice branch);

@@ -93,8 +93,24 @@ void proxy_call_ended(struct proxy *proxy, const struct call_summary *summary, u
  * probes in time and of their Call-IDs. */
 int proxy_start_probing(struct proxy *proxy, uint64_t seed, uint64_t now_us) MUST_CHECK;
 
+/* Another process probes from now on; nothing of a probe under way is awaited. */
+void proxy_stop_probing(struct proxy *proxy, uint64_t now_us);
+
 /* ICMP says that nobody is reached at an address that we sent to. */
 void proxy_unreachable(struct proxy *proxy, const struct tp_address *to, uint64_t now_us);
+
+/*
+ * The process that had our sockets before, as long as it has transactions: what is part of them is
+ * passed to it (transaction/elsewhere.h, and the generation of our branch in responses). `pass`
+ * says false when it takes nothing any more. NULL: there is none.
+ */
+struct proxy_predecessor {
+    bool (*pass)(void *argument, const struct tp_packet *packet);
+    void *argument;
+    uint8_t generation;
+};
+
+void proxy_set_predecessor(struct proxy *proxy, const struct proxy_predecessor *predecessor);
 
 /* The keyed hash by which roll-outs and `explain` know a call. */
 uint64_t proxy_call_hash(const struct ident_marks *marks, struct slice call_id);

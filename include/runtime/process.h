@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "runtime/loop.h"
@@ -34,6 +35,15 @@ int rt_process_drop_privileges(const char *user, const char *group) MUST_CHECK;
  * thread and those that it starts later.
  */
 int rt_process_keep_capabilities(const char *user, const char *group, uint64_t kept) MUST_CHECK;
+
+/*
+ * Starts a program as a child, with no signal blocked, and `descriptor` as its descriptor 3; all
+ * others that are not close-on-exec it inherits. arguments: as for main(), NULL behind the last.
+ * The service manager's watchdog is the child's from its start, whoever it was set up for.
+ */
+#define RT_PROCESS_SPAWN_DESCRIPTOR 3
+int rt_process_spawn(const char *path, const char *const *arguments, int descriptor,
+                     pid_t *child) MUST_CHECK;
 
 /* sd_notify(3): no effect without NOTIFY_SOCKET. */
 void rt_process_notify(const char *state);

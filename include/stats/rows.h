@@ -49,6 +49,7 @@
     X(TAG_HEADERS_REMOVED, "tag_headers_removed", "our own tag headers removed from untrusted")    \
     X(STATELESS_RESPONSES, "stateless_responses", "responses of earlier lives passed on")          \
     X(STATELESS_CANCELS, "stateless_cancels", "CANCELs of earlier lives passed on")                \
+    X(PASSED_BACK, "passed_back", "messages of the process before, passed to it in an upgrade")    \
     X(STRAY_RESPONSES, "stray_responses", "responses that match nothing and do not verify")        \
     X(STRAY_ACKS, "stray_acks", "ACKs dropped because their route does not verify")                \
     X(FORGED_ROUTES, "forged_routes", "requests whose Record-Route mark does not verify")          \

@@ -102,7 +102,8 @@ struct tp_events {
 
 /* Binds everything (before privileges are dropped). On failure *bad is the index of the listener
  * that could not be opened or named (ERROR_MALFORMED), listener_count when it is none's fault.
- * -EADDRINUSE also when the address is shared by SO_REUSEPORT with another process. A listener with
+ * -EADDRINUSE also when the address is shared by SO_REUSEPORT with another process; sockets that
+ * the process before left (runtime/heritage.h) are taken instead. A listener with
  * port 0 takes a free one, to be seen in tp_group_listener(). */
 int tp_group_create(const struct tp_settings *settings, struct tp_group **group,
                     size_t *bad) MUST_CHECK;
@@ -159,6 +160,9 @@ void tp_worker_after_sleep(struct tp_worker *worker);
 
 /* Stops reading and accepting; sends are still possible. */
 void tp_worker_pause(struct tp_worker *worker);
+/* Whether datagrams are read and connections accepted; connections that there are go on either way.
+ * For a process that hands its sockets to another. */
+int tp_worker_listen(struct tp_worker *worker, bool listens) MUST_CHECK;
 void tp_worker_destroy(struct tp_worker *worker);
 
 #endif

@@ -33,6 +33,8 @@ struct call_record {
 _Static_assert(sizeof(struct call_record) <= RECORD_BYTES_LIMIT, "the contract of call/call.h");
 
 struct call_table {
+    call_changed_fn *changed; /* not NULL: another process has the answered calls */
+    void *changed_argument;
     struct call_settings settings;
     struct rt_wheel *wheel;
     struct stats_shard *stats;
@@ -99,10 +101,17 @@ static bool record_match(const void *object, const void *key)
     return ((const struct call_record *)object)->check == ((const struct call_key *)key)->check;
 }
 
+/* Tells the process that has the call, if there is one. end: CALL_END_COUNT when it is not over. */
+static void tell(const struct call_record *record, enum call_end end);
+
 /* ---- life -------------------------------------------------------------------------------- */
 
 static void set_timer(struct call_record *record, uint64_t now_us)
 {
+    if (record->table->changed != NULL && record->summary.answered_us != 0) {
+        rt_timer_cancel(record->table->wheel, &record->timer);
+        return;
+    }
     uint64_t end =
         record->maximum_us < record->session_end_us ? record->maximum_us : record->session_end_us;
     rt_timer_set(record->table->wheel, &record->timer, now_us, end > now_us ? end - now_us : 0);
@@ -115,15 +124,8 @@ static void record_fire(struct rt_timer *timer, uint64_t now_us)
     call_finish(record, expired ? CALL_END_EXPIRED : CALL_END_MAXIMUM, 0, now_us);
 }
 
-int call_begin(struct call_table *table, struct slice call_id, struct slice from_tag,
-               uint32_t trunk_in, uint64_t packed_caller, uint64_t packed_callee, uint64_t now_us,
-               struct call_record **record)
+static int record_create(struct call_table *table, struct call_key key, struct call_record **record)
 {
-    struct call_key key = make_key(table, call_id, from_tag, trunk_in);
-    *record = hash_table_find(table->records, key.hash, record_match, &key);
-    if (*record != NULL)
-        return 0;
-
     struct call_record *made = pool_get(table->pool);
     if (made == NULL)
         return ERROR_LIMIT;
@@ -138,6 +140,24 @@ int call_begin(struct call_table *table, struct slice call_id, struct slice from
     made->serial = ++table->next_serial;
     if (made->serial == 0) /* so that no id is 0 */
         made->serial = ++table->next_serial;
+    rt_timer_init(&made->timer, record_fire);
+    *record = made;
+    return 0;
+}
+
+int call_begin(struct call_table *table, struct slice call_id, struct slice from_tag,
+               uint32_t trunk_in, uint64_t packed_caller, uint64_t packed_callee, uint64_t now_us,
+               struct call_record **record)
+{
+    struct call_key key = make_key(table, call_id, from_tag, trunk_in);
+    *record = hash_table_find(table->records, key.hash, record_match, &key);
+    if (*record != NULL)
+        return 0;
+
+    struct call_record *made;
+    int error = record_create(table, key, &made);
+    if (error != 0)
+        return error;
     made->summary = (struct call_summary){
         .trunk_in = trunk_in,
         .begun_us = now_us,
@@ -146,7 +166,6 @@ int call_begin(struct call_table *table, struct slice call_id, struct slice from
     };
     made->maximum_us = now_us + table->settings.max_call_us;
     made->session_end_us = UINT64_MAX;
-    rt_timer_init(&made->timer, record_fire);
     set_timer(made, now_us);
     report_gauge(table);
     *record = made;
@@ -238,6 +257,7 @@ void call_refreshed(struct call_record *record, uint64_t session_us, uint64_t no
     /* RFC 4028 section 7.2: a 2xx without the header turns the session timer off. */
     record->session_end_us = session_us != 0 ? now_us + session_us : UINT64_MAX;
     set_timer(record, now_us);
+    tell(record, CALL_END_COUNT);
 }
 
 struct call_summary call_summary_of(const struct call_record *record)
@@ -260,6 +280,7 @@ void call_finish(struct call_record *record, enum call_end end, uint16_t status,
     hash_table_remove(table->records, record->hash, record);
     if (status != 0)
         record->summary.status = status;
+    tell(record, end);
     struct call_summary summary = record->summary;
     pool_put(table->pool, record);
     stats_count(table->stats, STATS_CALLS_ENDED);
@@ -279,6 +300,127 @@ void call_finish_answer(struct call_record *record, struct slice to_tag, enum ca
     record->open_answers--;
     if (record->open_answers == 0)
         call_finish(record, end, 0, now_us);
+    else
+        tell(record, CALL_END_COUNT);
+}
+
+/* ---- another process --------------------------------------------------------------------- */
+
+struct handed {
+    uint64_t hash;
+    uint64_t check;
+    uint64_t maximum_us;
+    uint64_t session_end_us;
+    struct call_summary summary;
+    uint64_t answers[ANSWER_LIMIT];
+    uint8_t ended_answers;
+    uint8_t open_answers;
+    uint8_t end; /* enum call_end, of one that is over */
+};
+
+_Static_assert(sizeof(struct handed) <= CALL_HANDED_BYTES, "call_handed has room for it");
+
+static struct call_handed hand(const struct call_record *record, enum call_end end)
+{
+    struct call_handed bytes = {{0}};
+    struct handed handed;
+    memset(&handed, 0, sizeof(handed));
+    handed.hash = record->hash;
+    handed.check = record->check;
+    handed.maximum_us = record->maximum_us;
+    handed.session_end_us = record->session_end_us;
+    handed.summary = record->summary;
+    handed.ended_answers = record->ended_answers;
+    handed.open_answers = record->open_answers;
+    handed.end = (uint8_t)end;
+    memcpy(handed.answers, record->answers, sizeof(handed.answers));
+    memcpy(bytes.words, &handed, sizeof(handed));
+    return bytes;
+}
+
+static void tell(const struct call_record *record, enum call_end end)
+{
+    const struct call_table *table = record->table;
+    if (table->changed == NULL || record->summary.answered_us == 0)
+        return;
+    const struct call_handed bytes = hand(record, end);
+    table->changed(table->changed_argument, &bytes, end != CALL_END_COUNT);
+}
+
+struct record_visit {
+    void (*visit)(void *argument, const struct call_handed *call);
+    void *argument;
+};
+
+static void visit_answered(void *object, void *argument)
+{
+    const struct call_record *record = object;
+    const struct record_visit *each = argument;
+    if (record->summary.answered_us == 0)
+        return;
+    const struct call_handed bytes = hand(record, CALL_END_COUNT);
+    each->visit(each->argument, &bytes);
+}
+
+void call_table_each(const struct call_table *table,
+                     void (*visit)(void *argument, const struct call_handed *call), void *argument)
+{
+    struct record_visit each = {visit, argument};
+    hash_table_each(table->records, visit_answered, &each);
+}
+
+struct timers {
+    struct call_table *table;
+    uint64_t now_us;
+};
+
+static void leave_timer(void *object, void *argument)
+{
+    struct call_record *record = object;
+    const struct timers *timers = argument;
+    if (record->summary.answered_us == 0)
+        return;
+    if (timers->table->changed != NULL)
+        rt_timer_cancel(timers->table->wheel, &record->timer);
+    else
+        set_timer(record, timers->now_us);
+}
+
+void call_table_follow(struct call_table *table, call_changed_fn *changed, void *argument,
+                       uint64_t now_us)
+{
+    struct timers timers = {table, now_us};
+    table->changed = changed;
+    table->changed_argument = argument;
+    hash_table_each(table->records, leave_timer, &timers);
+}
+
+int call_table_take(struct call_table *table, const struct call_handed *call, bool ended,
+                    uint64_t now_us)
+{
+    struct handed handed;
+    memcpy(&handed, call->words, sizeof(handed));
+    const struct call_key key = {handed.hash, handed.check};
+    struct call_record *record = hash_table_find(table->records, key.hash, record_match, &key);
+    if (ended) {
+        if (record != NULL)
+            call_finish(record,
+                        handed.end < CALL_END_COUNT ? (enum call_end)handed.end : CALL_END_GONE,
+                        handed.summary.status, now_us);
+        return 0;
+    }
+    int error = record == NULL ? record_create(table, key, &record) : 0;
+    if (error != 0)
+        return error;
+    record->maximum_us = handed.maximum_us;
+    record->session_end_us = handed.session_end_us;
+    record->summary = handed.summary;
+    record->ended_answers = handed.ended_answers;
+    record->open_answers = handed.open_answers;
+    memcpy(record->answers, handed.answers, sizeof(record->answers));
+    set_timer(record, now_us);
+    report_gauge(table);
+    return 0;
 }
 
 static void forget_timer(void *object, void *argument)

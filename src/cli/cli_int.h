@@ -15,6 +15,7 @@ int cli_run_check(struct cli *cli, char **arguments, size_t count);
 int cli_run_features(struct cli *cli, char **arguments, size_t count);
 int cli_run_reload(struct cli *cli, char **arguments, size_t count);
 int cli_run_drain(struct cli *cli, char **arguments, size_t count);
+int cli_run_upgrade(struct cli *cli, char **arguments, size_t count);
 int cli_run_undrain(struct cli *cli, char **arguments, size_t count);
 int cli_run_status(struct cli *cli, char **arguments, size_t count);
 int cli_run_stats(struct cli *cli, char **arguments, size_t count);
@@ -39,6 +40,7 @@ extern const struct cli_option cli_status_options[];
 extern const struct cli_option cli_stats_options[];
 extern const struct cli_option cli_top_options[];
 extern const struct cli_option cli_drain_options[];
+extern const struct cli_option cli_upgrade_options[];
 extern const struct cli_option cli_explain_options[];
 extern const struct cli_option cli_rules_options[];
 extern const struct cli_option cli_number_options[]; /* of get and reassign */

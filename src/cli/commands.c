@@ -67,6 +67,14 @@ const struct cli_command cli_commands[] = {
      "again. Status 1: with --wait, when calls are left at its end. See docs/operation.md.\n"},
     {"undrain", "", 0, 0, "serve new calls again", CTL_CHANGE, NULL, cli_run_undrain,
      "Ends `ringfence drain`. Status 1: the daemon has been told to stop and cannot be held.\n"},
+    {"upgrade", "", 0, 0, "hand sockets and calls to a new process", CTL_CHANGE,
+     cli_upgrade_options, cli_run_upgrade,
+     "Starts the daemon's program again, with the configuration as it is now. When it is ready,\n"
+     "it gets the sockets and the calls under way, and no message is lost; the old process "
+     "finishes\n"
+     "its transactions and ends. A new process that does not become ready, or ends, changes\n"
+     "nothing: the old one serves on, and the status is 1. So it is while the process before the\n"
+     "old one still has transactions. See docs/operation.md.\n"},
     {"status", "", 0, 0, "show the state of the daemon", CTL_READ, cli_status_options,
      cli_run_status,
      "Trunks and their targets with state and why, limits, the quality of calls, transactions,\n"

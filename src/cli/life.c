@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <inttypes.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -84,6 +89,55 @@ int cli_run_drain(struct cli *cli, char **arguments, size_t count)
     status = print_answer(cli, status, &answer);
     return status == CLI_EXIT_OK && options.wait_us > 0 ? wait_for_calls(cli, options.wait_us)
                                                         : status;
+}
+
+/* ---- upgrade ------------------------------------------------------------------------------ */
+
+enum { UPGRADE_MARGIN_MS = 30000 };
+
+struct upgrade_options {
+    const char *binary; /* NULL: what the daemon was started from */
+    uint64_t timeout_us;
+};
+
+const struct cli_option cli_upgrade_options[] = {
+    {.name = "binary",
+     .kind = CLI_OPTION_TEXT,
+     .offset = offsetof(struct upgrade_options, binary),
+     .value = "FILE",
+     .help = "the program to start (default: the path that the daemon was started from); for root "
+             "and the daemon's own user"},
+    {.name = "timeout",
+     .kind = CLI_OPTION_DURATION,
+     .offset = offsetof(struct upgrade_options, timeout_us),
+     .min = CONF_MS(100),
+     .max = CONF_MINUTES(10),
+     .value = "TIME",
+     .help = "how long the new process may take to become ready (default 30s)"},
+    {.name = NULL},
+};
+
+int cli_run_upgrade(struct cli *cli, char **arguments, size_t count)
+{
+    struct upgrade_options options = {.timeout_us = CONF_SECONDS(30)};
+    struct ctl_answer answer;
+    char memory[PATH_MAX];
+    if (!cli_take_options(cli, cli_upgrade_options, &options, arguments, &count))
+        return CLI_EXIT_USAGE;
+    /* The daemon has another current folder. */
+    if (options.binary != NULL && realpath(options.binary, memory) == NULL) {
+        cli_complain(cli, "%s: %s", options.binary, strerror(errno));
+        return CLI_EXIT_USAGE;
+    }
+    struct json_object *request = json_object_new_object();
+    json_object_object_add(request, "timeout_us",
+                           json_object_new_int64((int64_t)options.timeout_us));
+    if (options.binary != NULL)
+        json_object_object_add(request, "binary", json_object_new_string(memory));
+    unsigned timeout_ms = (unsigned)(options.timeout_us / 1000) + UPGRADE_MARGIN_MS;
+    int status = cli_ask(cli, "upgrade", request, timeout_ms, NULL, NULL, &answer);
+    json_object_put(request);
+    return print_answer(cli, status, &answer);
 }
 
 int cli_run_undrain(struct cli *cli, char **arguments, size_t count)

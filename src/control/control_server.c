@@ -464,6 +464,11 @@ int ctl_control_server_create(struct rt_loop *loop, const struct ctl_control_set
     return 0;
 }
 
+void ctl_control_server_pause(struct ctl_control_server *server, bool paused)
+{
+    ctl_listener_pause(server->listener, paused);
+}
+
 void ctl_control_server_destroy(struct ctl_control_server *server)
 {
     if (server == NULL)

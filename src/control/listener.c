@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "socket_file_int.h"
 
 /* Connections taken in one turn of the loop, so that a flood of them leaves time for the rest. */
@@ -74,6 +75,14 @@ int ctl_listener_create(struct rt_loop *loop, const struct ctl_socket_settings *
     }
     *listener = made;
     return 0;
+}
+
+void ctl_listener_pause(struct ctl_listener *listener, bool paused)
+{
+    /* Interest in a descriptor that is watched already takes no memory. */
+    if (rt_watch_set(listener->watch, paused ? 0 : RT_READABLE) != 0)
+        log_error("control", "socket %s: clients cannot be accepted any more",
+                  listener->file.address.sun_path);
 }
 
 void ctl_listener_destroy(struct ctl_listener *listener)

@@ -5,6 +5,8 @@
 #ifndef RINGFENCE_CONTROL_LISTENER_INT_H
 #define RINGFENCE_CONTROL_LISTENER_INT_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "control/settings.h"
 #include "runtime/loop.h"
@@ -18,6 +20,9 @@ typedef void ctl_accepted_fn(void *owner, int descriptor);
 int ctl_listener_create(struct rt_loop *loop, const struct ctl_socket_settings *settings,
                         ctl_accepted_fn *accepted, void *owner,
                         struct ctl_listener **listener) MUST_CHECK;
+
+/* Who connects waits meanwhile, for this process or for another that has the socket. */
+void ctl_listener_pause(struct ctl_listener *listener, bool paused);
 
 /* Removes the socket file, unless another process has replaced it. NULL is allowed. */
 void ctl_listener_destroy(struct ctl_listener *listener);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "runtime/heritage.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
 #include "socket_file_int.h"
@@ -56,7 +57,8 @@ struct ctl_metrics_server {
     struct evhttp *http;
     struct evconnlistener *listeners[2]; /* evhttp frees them */
     size_t listener_count;
-    struct event *rest; /* while listeners are disabled */
+    struct event *rest;     /* while listeners are disabled */
+    int address_descriptor; /* evhttp closes it; -1: no address */
     struct ctl_socket_file file;
     bool has_file;
     struct page *pages[FORMATS];
@@ -284,6 +286,9 @@ static int add_listener(struct ctl_metrics_server *server, int descriptor, unsig
 static int bind_address(const struct conf_address *address, int *descriptor)
 {
     const int on = 1;
+    *descriptor = rt_heritage_take(SOCK_STREAM, &address->socket.any, address->length);
+    if (*descriptor >= 0)
+        return 0;
     int made = socket(address->socket.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (made < 0)
         return -errno;
@@ -305,17 +310,22 @@ static int listen_at(struct ctl_metrics_server *server, const struct conf_addres
     conf_address_append(&text, address);
     memory[text.length] = '\0';
     int error = bind_address(address, &descriptor);
+    if (error == 0)
+        error = rt_heritage_keep(descriptor);
     if (error != 0) {
         log_error("metrics", "cannot listen on %s: %s; choose another metrics.listen", memory,
                   error_text(error));
         return error;
     }
     error = add_listener(server, descriptor, LEV_OPT_CLOSE_ON_FREE);
-    if (error != 0)
+    if (error != 0) {
+        rt_heritage_forget(descriptor);
         close(descriptor);
-    else
-        log_notice("metrics", "http://%s/metrics", memory);
-    return error;
+        return error;
+    }
+    server->address_descriptor = descriptor;
+    log_notice("metrics", "http://%s/metrics", memory);
+    return 0;
 }
 
 static int open_places(struct ctl_metrics_server *server,
@@ -362,6 +372,7 @@ int ctl_metrics_server_create(const struct ctl_metrics_settings *settings,
     if (made == NULL)
         return -ENOMEM;
     made->source = *source;
+    made->address_descriptor = -1;
     made->label_limit = settings->labels;
     made->place_count = settings->clients;
     int error = create_http(made);
@@ -398,6 +409,7 @@ void ctl_metrics_server_destroy(struct ctl_metrics_server *server)
     rt_thread_join(server->thread);
     for (uint32_t i = 0; i < server->place_count; i++)
         clear_place(&server->places[i]);
+    rt_heritage_forget(server->address_descriptor);
     if (server->http != NULL)
         evhttp_free(server->http);
     if (server->rest != NULL)

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "group_int.h"
+#include "runtime/heritage.h"
 
 enum { BACKLOG = 128 };
 
@@ -54,6 +55,25 @@ static int dress_file(const char *path, const struct ctl_socket_settings *settin
     return chmod(path, settings->mode) != 0 ? -errno : 0;
 }
 
+/* The process before bound it by the unfinished name, and who waits to be accepted goes on waiting.
+ * False when there is none, or its file is gone. */
+static bool take_inherited(struct ctl_socket_file *file, const struct sockaddr_un *unfinished)
+{
+    struct stat status;
+    int descriptor =
+        rt_heritage_take(SOCK_STREAM, (const struct sockaddr *)unfinished, sizeof(*unfinished));
+    if (descriptor < 0)
+        return false;
+    if (lstat(file->address.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) {
+        close(descriptor);
+        return false;
+    }
+    file->descriptor = descriptor;
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+    return true;
+}
+
 /*
  * The file appears under its name by rename(2), complete with owner and permissions, so nobody ever
  * meets it wide open, and a stale one is replaced without a moment in which there is none.
@@ -65,6 +85,8 @@ static int put_socket(struct ctl_socket_file *file, const struct ctl_socket_sett
     int error = set_address(&file->address, settings->path, "");
     if (error == 0)
         error = set_address(&unfinished, settings->path, unfinished_suffix);
+    if (error == 0 && take_inherited(file, &unfinished))
+        return dress_file(file->address.sun_path, settings);
     if (error == 0)
         error = probe_path(&file->address);
     if (error != 0)
@@ -117,6 +139,8 @@ int ctl_socket_file_open(struct ctl_socket_file *file, const struct ctl_socket_s
 {
     *file = (struct ctl_socket_file){.descriptor = -1};
     int error = put_socket(file, settings);
+    if (error == 0)
+        error = rt_heritage_keep(file->descriptor);
     if (error != 0)
         explain_failure(settings, error);
     return error;
@@ -125,7 +149,8 @@ int ctl_socket_file_open(struct ctl_socket_file *file, const struct ctl_socket_s
 void ctl_socket_file_close(struct ctl_socket_file *file)
 {
     struct stat status;
-    if (file->address.sun_path[0] != '\0' && file->inode != 0 &&
+    rt_heritage_forget(file->descriptor);
+    if (!rt_heritage_is_left() && file->address.sun_path[0] != '\0' && file->inode != 0 &&
         lstat(file->address.sun_path, &status) == 0 && status.st_ino == file->inode &&
         status.st_dev == file->device)
         unlink(file->address.sun_path);

@@ -19,14 +19,15 @@ struct ctl_socket_file {
 };
 
 /*
- * A socket file that nobody listens on any more is replaced; -EADDRINUSE when somebody does,
- * -ENOTSOCK when the path is no socket (nothing is removed then). Failures are logged with their
- * cause and remedy; ctl_socket_file_close() is due in either case.
+ * A socket that the process before left (runtime/heritage.h) is taken. A socket file that nobody
+ * listens on any more is replaced; -EADDRINUSE when somebody does, -ENOTSOCK when the path is no
+ * socket (nothing is removed then). Failures are logged with their cause and remedy;
+ * ctl_socket_file_close() is due in either case.
  */
 int ctl_socket_file_open(struct ctl_socket_file *file,
                          const struct ctl_socket_settings *settings) MUST_CHECK;
 
-/* Removes the file, unless another process has replaced it. */
+/* Removes the file, unless another process has replaced or inherited it. */
 void ctl_socket_file_close(struct ctl_socket_file *file);
 
 #endif

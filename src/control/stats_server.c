@@ -581,6 +581,11 @@ size_t ctl_stats_server_clients(const struct ctl_stats_server *server)
     return server->reader_count;
 }
 
+void ctl_stats_server_pause(struct ctl_stats_server *server, bool paused)
+{
+    ctl_listener_pause(server->listener, paused);
+}
+
 void ctl_stats_server_destroy(struct ctl_stats_server *server)
 {
     if (server == NULL)

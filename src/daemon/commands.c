@@ -170,6 +170,7 @@ const struct ctl_command daemon_commands[] = {
     {"reload", CTL_CHANGE, "reads configuration, rules and lists again", command_reload},
     {"drain", CTL_CHANGE, "refuses new calls; those under way go on", daemon_command_drain},
     {"undrain", CTL_CHANGE, "serves new calls again", daemon_command_undrain},
+    {"upgrade", CTL_CHANGE, "hands sockets and calls to a new process", daemon_command_upgrade},
     {"replica accept", CTL_CHANGE, "lets a held sync of the replica go ahead",
      command_replica_accept},
 };

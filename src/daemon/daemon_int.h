@@ -14,6 +14,7 @@
 #include "control/metrics_server.h"
 #include "control/stats_server.h"
 #include "daemon/service.h"
+#include "life_int.h"
 #include "runtime/mailbox.h"
 #include "runtime/process.h"
 #include "runtime/thread.h"
@@ -89,33 +90,13 @@ void daemon_tap_fill(struct daemon_tap *tap, struct stats_json *json);
 void daemon_tap_stop(struct daemon_tap *tap);
 void daemon_tap_destroy(struct daemon_tap *tap);
 
-/* ---- life.c ------------------------------------------------------------------------------ */
-enum daemon_state {
-    DAEMON_SERVING,
-    DAEMON_DRAINING, /* by command: new calls are refused, the process stays */
-    DAEMON_STOPPING  /* by signal: the same, and it ends with the last call or at stop_us */
-};
-
-/* When a worker was last seen to turn. */
-struct daemon_pulse {
-    uint64_t turns;
-    uint64_t turned_us;
-    bool reported; /* that it does not */
-};
-
-struct daemon_life {
-    enum daemon_state state;
-    uint64_t stop_us;
-    uint64_t feed_us; /* when the watchdog is fed next */
-    uint64_t tell_us; /* when the status is looked at next */
-    char told[128];
-    struct daemon_pulse *pulses; /* [worker] */
-};
-
 /* ---- service.c --------------------------------------------------------------------------- */
 struct daemon_service {
     const char *config_path;
-    struct arena *arena; /* what lives as long as the service */
+    const char *program;                /* this one's path, as it was started */
+    struct daemon_upgrade *upgrade;     /* to a process that takes over; NULL: none */
+    struct daemon_successor *successor; /* this process took over from another; else NULL */
+    struct arena *arena;                /* what lives as long as the service */
     struct daemon_shared shared;
     struct screen_ledger *ledger;
     struct tp_resolver *resolver;
@@ -144,19 +125,6 @@ struct daemon_service {
     uint32_t reloads;
     char reload_failure[256]; /* why the latest reload was refused; "" */
 };
-
-/* ---- life.c ------------------------------------------------------------------------------ */
-/* READY=1: calls are served from now on. */
-void daemon_life_begin(struct daemon_service *service);
-/* A signal to end: drains first; the second one does not wait. */
-void daemon_life_stop(struct daemon_service *service);
-/* From housekeeping: feeds the watchdog, tells the service manager. False: it is time to end. */
-bool daemon_life_turn(struct daemon_service *service, uint64_t now_us) MUST_CHECK;
-/* Members of `status`. */
-void daemon_life_fill(const struct daemon_service *service, struct stats_json *json);
-int daemon_command_drain(void *context, const struct ctl_request *request, struct ctl_reply *reply);
-int daemon_command_undrain(void *context, const struct ctl_request *request,
-                           struct ctl_reply *reply);
 
 /* ---- reload.c ---------------------------------------------------------------------------- */
 /* reply may be NULL (SIGHUP). Returns CTL_LATER, or a negative code when one is under way. */

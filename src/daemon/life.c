@@ -42,6 +42,9 @@ static bool is_idle(const struct daemon_service *service)
     const struct stats_registry *registry = service->shared.registry;
     if (service->tap != NULL)
         return true;
+    /* Calls are the other process's, and so it is the upgrade that knows the end. */
+    if (daemon_upgrade_is_served(service))
+        return false;
     return stats_gauge_total(registry, STATS_GAUGE_TRANSACTIONS) == 0 &&
            stats_gauge_total(registry, STATS_GAUGE_CALLS_HELD) == 0;
 }

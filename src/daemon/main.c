@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,6 +22,9 @@ struct option_row {
 static const struct option_row option_rows[] = {
     {'c', "config", "FILE", "configuration file (default " DEFAULT_CONFIG ")"},
     {'t', "test", NULL, "check configuration and rules, run the rules' tests, and exit"},
+    {'T', "take-over", "DESCRIPTOR",
+     "begin with the sockets and calls of the daemon at the other end; used by \"ringfence "
+     "upgrade\""},
     {'V', "version", NULL, "print the version and exit"},
     {'h', "help", NULL, "print this help and exit"},
 };
@@ -47,6 +51,7 @@ static void print_help(FILE *stream)
 
 struct invocation {
     const char *config;
+    int take_over;
     bool test;
     int exit_now; /* -1: go on */
 };
@@ -65,6 +70,7 @@ static void parse_options(int count, char **arguments, struct invocation *invoca
             shorts[length++] = ':';
     }
     shorts[length] = '\0';
+    uint64_t descriptor;
     int letter;
     while ((letter = getopt_long(count, arguments, shorts, longs, NULL)) != -1) {
         switch (letter) {
@@ -73,6 +79,14 @@ static void parse_options(int count, char **arguments, struct invocation *invoca
             break;
         case 't':
             invocation->test = true;
+            break;
+        case 'T':
+            if (slice_to_uint64(slice_of_text(optarg), INT_MAX, &descriptor) != 0) {
+                fprintf(stderr, "ringfenced: --take-over %s: not a descriptor\n", optarg);
+                invocation->exit_now = DAEMON_EXIT_USAGE;
+                return;
+            }
+            invocation->take_over = (int)descriptor;
             break;
         case 'V':
             printf("ringfenced %s\n", RINGFENCE_VERSION);
@@ -106,18 +120,30 @@ static int test_configuration(const char *path, struct conf_report *report)
     return error == 0 ? DAEMON_EXIT_OK : DAEMON_EXIT_CONFIG;
 }
 
-static int serve(const char *path, struct conf_report *report)
+/* As it was when the program started: the file may be replaced meanwhile. */
+static const char *own_path(char *memory, size_t capacity)
+{
+    ssize_t length = readlink("/proc/self/exe", memory, capacity - 1);
+    memory[length > 0 ? (size_t)length : 0] = '\0';
+    return memory;
+}
+
+static int serve(const struct invocation *invocation, struct conf_report *report)
 {
     struct stats_registry *registry = NULL;
     struct screen_ledger *ledger = NULL;
     struct tp_resolver *resolver = NULL;
     struct daemon_snapshot *snapshot = NULL;
     struct daemon_service *service = NULL;
+    char program[PATH_MAX];
+    const struct daemon_start start = {invocation->config, own_path(program, sizeof(program)),
+                                       invocation->take_over};
     int code = DAEMON_EXIT_START;
     if (stats_registry_create(&registry) != 0 || screen_ledger_create(&ledger) != 0 ||
         tp_resolver_create(&resolver) != 0)
         goto out;
-    if (daemon_snapshot_load(path, NULL, registry, ledger, resolver, report, &snapshot) != 0) {
+    if (daemon_snapshot_load(start.config_path, NULL, registry, ledger, resolver, report,
+                             &snapshot) != 0) {
         conf_report_print(report, stderr, isatty(STDERR_FILENO) != 0);
         code = DAEMON_EXIT_CONFIG;
         goto out;
@@ -129,7 +155,7 @@ static int serve(const char *path, struct conf_report *report)
         daemon_snapshot_destroy(snapshot);
         goto out;
     }
-    if (daemon_service_create(path, registry, ledger, resolver, snapshot, &service) != 0)
+    if (daemon_service_create(&start, registry, ledger, resolver, snapshot, &service) != 0)
         goto out;
     code = daemon_service_run(service) == 0 ? DAEMON_EXIT_OK : DAEMON_EXIT_START;
     daemon_service_destroy(service);
@@ -142,7 +168,7 @@ out:
 
 int main(int count, char **arguments)
 {
-    struct invocation invocation = {.config = DEFAULT_CONFIG, .exit_now = -1};
+    struct invocation invocation = {.config = DEFAULT_CONFIG, .take_over = -1, .exit_now = -1};
     struct conf_report *report = NULL;
     parse_options(count, arguments, &invocation);
     if (invocation.exit_now >= 0)
@@ -150,7 +176,7 @@ int main(int count, char **arguments)
     if (conf_report_create(&report) != 0)
         return DAEMON_EXIT_START;
     int code = invocation.test ? test_configuration(invocation.config, report)
-                               : serve(invocation.config, report);
+                               : serve(&invocation, report);
     conf_report_destroy(report);
     return code;
 }

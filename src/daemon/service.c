@@ -22,7 +22,8 @@
 
 /* ---- creating ----------------------------------------------------------------------------- */
 
-static int load_key(const struct daemon_settings *settings, struct ident_marks *marks)
+static int load_key(const struct daemon_settings *settings, uint8_t generation,
+                    struct ident_marks *marks)
 {
     uint8_t key[IDENT_KEY_BYTES];
     bool created;
@@ -42,7 +43,7 @@ static int load_key(const struct daemon_settings *settings, struct ident_marks *
     if (created)
         log_notice("daemon", "made a new key in %s; nodes of one site share one key",
                    settings->key_file.data);
-    ident_marks_init(marks, key, 0);
+    ident_marks_init(marks, key, generation);
     return 0;
 }
 
@@ -134,11 +135,15 @@ static int create_shared(struct daemon_service *service, struct stats_registry *
     shared->busy_poll_us = settings->busy_poll_us;
     atomic_store(&shared->current, service->snapshot);
     proxy_labels_register(&shared->labels, registry);
-    int error = load_key(settings, &shared->marks);
+    uint8_t generation =
+        service->successor != NULL ? daemon_successor_generation(service->successor) : 0;
+    int error = load_key(settings, generation, &shared->marks);
+    if (error == 0 && service->successor != NULL)
+        daemon_successor_keys(service->successor, shared->table_keys);
+    else if (error == 0)
+        error = random_bytes(shared->table_keys, sizeof(shared->table_keys));
     if (error == 0)
         error = stats_shard_create(registry, &service->shard);
-    if (error == 0)
-        error = random_bytes(shared->table_keys, sizeof(shared->table_keys));
     if (error == 0)
         error = reclaim_create(shared->workers + 1, &shared->reclaim);
     if (error == 0)
@@ -245,7 +250,7 @@ static void housekeeping(struct rt_timer *timer, uint64_t now_us)
     struct daemon_service *service = LIST_ENTRY(timer, struct daemon_service, housekeeping);
     reclaim_collect(service->shared.reclaim);
     daemon_gauges_publish(service);
-    if (daemon_life_turn(service, now_us))
+    if (daemon_life_turn(service, now_us) && daemon_upgrade_turn(service, now_us))
         rt_timer_set(service->wheel, timer, now_us, HOUSEKEEPING_US);
     else
         rt_loop_stop(service->loop);
@@ -261,7 +266,7 @@ static void before_wait(void *argument, uint64_t *wait_us)
         *wait_us = wait;
 }
 
-int daemon_service_create(const char *config_path, struct stats_registry *registry,
+int daemon_service_create(const struct daemon_start *start, struct stats_registry *registry,
                           struct screen_ledger *ledger, struct tp_resolver *resolver,
                           struct daemon_snapshot *snapshot, struct daemon_service **service)
 {
@@ -271,7 +276,8 @@ int daemon_service_create(const char *config_path, struct stats_registry *regist
         daemon_snapshot_destroy(snapshot);
         return -ENOMEM;
     }
-    created->config_path = config_path;
+    created->config_path = start->config_path;
+    created->program = start->program;
     list_init(&created->queries);
     created->snapshot = snapshot;
     created->ledger = ledger;
@@ -288,12 +294,16 @@ int daemon_service_create(const char *config_path, struct stats_registry *regist
     if (error == 0)
         error =
             rt_signals_create(created->loop, signals, signal_received, created, &created->signals);
+    if (error == 0 && start->take_over >= 0)
+        error = daemon_successor_create(created, start->take_over, &created->successor);
     if (error == 0)
         error = create_shared(created, registry);
     if (error == 0)
         error = create_workers(created);
     if (error == 0)
         error = open_sockets(created);
+    if (error == 0 && created->successor != NULL)
+        error = daemon_successor_check(created->successor);
     if (error == 0)
         error = screen_engine_create(created->shared.store, &created->explainer);
     if (error == 0)
@@ -356,6 +366,8 @@ int daemon_service_run(struct daemon_service *service)
     int error = start_resolver(service);
     if (error == 0)
         error = rep_store_start(service->shared.store);
+    if (error == 0 && service->successor != NULL)
+        error = daemon_successor_take(service->successor);
     for (size_t i = 0; i < service->shared.workers && error == 0; i++)
         error = daemon_worker_start(service->workers[i]);
     if (error == 0 && service->tap != NULL)
@@ -374,6 +386,8 @@ int daemon_service_run(struct daemon_service *service)
     rt_timer_set(service->wheel, &service->housekeeping, rt_loop_now(service->loop),
                  HOUSEKEEPING_US);
     log_start(service);
+    if (service->successor != NULL && daemon_successor_serving(service->successor) != 0)
+        log_warning("upgrade", "the process before has ended already");
     daemon_life_begin(service);
     error = rt_loop_run(service->loop);
     log_notice("daemon", "stopped");
@@ -388,6 +402,7 @@ void daemon_service_destroy(struct daemon_service *service)
     rt_thread_join(service->builder);
     service->builder = NULL;
     service->reload_again = false;
+    daemon_upgrade_abandon(service);
     /* A reload that had been built still answers who asked for it. */
     if (service->mailbox != NULL)
         rt_mailbox_close(service->mailbox);
@@ -398,6 +413,7 @@ void daemon_service_destroy(struct daemon_service *service)
     daemon_events_stop(service->events);
     for (size_t i = 0; service->workers != NULL && i < shared->workers; i++)
         daemon_worker_destroy(service->workers[i]);
+    daemon_upgrade_destroy(service->upgrade);
     daemon_tap_destroy(service->tap);
     daemon_explain_abandon(service);
     if (shared->store != NULL)
@@ -415,6 +431,7 @@ void daemon_service_destroy(struct daemon_service *service)
     proxy_admission_destroy(shared->admission);
     tp_resolver_stop(service->resolver);
     reclaim_destroy(shared->reclaim);
+    daemon_successor_destroy(service->successor);
     rt_signals_destroy(service->signals);
     rt_mailbox_destroy(service->mailbox);
     rt_wheel_destroy(service->wheel);

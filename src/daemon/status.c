@@ -209,6 +209,7 @@ static void fill_status(void *argument, struct stats_json *json)
     stats_json_text(json, "version", RINGFENCE_VERSION);
     stats_json_text(json, "node", service->source.node);
     stats_json_int(json, "pid", getpid());
+    daemon_successor_fill(service, json);
     stats_json_uint(json, "uptime_s", (clock_monotonic_us() - service->started_us) / 1000000);
     daemon_life_fill(service, json);
     stats_json_uint(json, "workers", service->shared.workers);

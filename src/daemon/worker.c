@@ -6,41 +6,19 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "daemon_int.h"
+#include "worker_int.h"
 
 #define EVENT_RECORDS 4096
 #define GAUGE_US      UINT64_C(250000)
-
-struct daemon_worker {
-    struct daemon_shared *shared;
-    size_t index;
-    struct rt_thread *thread;
-    struct rt_loop *loop;
-    struct rt_wheel *wheel;
-    struct rt_mailbox *mailbox;
-    struct reclaim_reader *reader;
-    struct stats_shard *stats;
-    struct stats_event_queue *events;
-    struct tp_worker *transport;
-    struct txn_layer *transactions;
-    struct call_table *calls;
-    struct screen_engine *screening;
-    struct screen_recent *recent;
-    struct rep_lookup *lookup;
-    struct proxy *proxy;
-    struct daemon_snapshot *snapshot; /* the one that was adopted */
-    struct rt_timer upkeep;
-    uint64_t woken_us;
-    uint32_t reload_seen; /* shared->reloading as of the last turn */
-    struct daemon_turns turns;
-    /* The snapshot of the last turn that is over; only compared. */
-    _Atomic(const struct daemon_snapshot *) adopted;
-};
 
 /* ---- glue: the transport feeds the proxy, the transactions feed the transport ------------- */
 
 static void received(void *argument, const struct tp_packet *packet)
 {
     struct daemon_worker *worker = argument;
+    /* A call that the process before has told of is answered before its BYE can come. */
+    if (worker->follows)
+        daemon_link_hear(worker->link);
     proxy_receive(worker->proxy, packet);
 }
 
@@ -287,6 +265,8 @@ int daemon_worker_create(struct daemon_shared *shared, size_t index, struct daem
         return -ENOMEM;
     created->shared = shared;
     created->index = index;
+    created->inherited[0] = created->inherited[1] = -1;
+    atomic_init(&created->link_over, true);
     created->snapshot = atomic_load_explicit(&shared->current, memory_order_acquire);
     int error = rt_loop_create(&created->loop);
     if (error == 0)
@@ -317,8 +297,7 @@ int daemon_worker_create(struct daemon_shared *shared, size_t index, struct daem
     return 0;
 }
 
-/* The first worker probes for all. */
-static void start_probing(struct daemon_worker *worker)
+void daemon_worker_start_probing(struct daemon_worker *worker)
 {
     uint64_t seed;
     if (worker->index != 0)
@@ -335,8 +314,9 @@ static void run(void *argument)
     struct daemon_worker *worker = argument;
     reclaim_online(worker->reader);
     worker->woken_us = rt_loop_refresh(worker->loop);
+    daemon_worker_inherit(worker);
     upkeep(&worker->upkeep, worker->woken_us);
-    start_probing(worker);
+    daemon_worker_start_probing(worker);
     int error = rt_loop_run(worker->loop);
     if (error != 0)
         log_error("daemon", "worker %zu: its event loop failed: %s", worker->index,
@@ -416,6 +396,7 @@ void daemon_worker_destroy(struct daemon_worker *worker)
     daemon_worker_stop(worker);
     if (worker->transport != NULL)
         tp_worker_destroy(worker->transport);
+    daemon_link_destroy(worker->link);
     rep_lookup_destroy(worker->lookup);
     proxy_destroy(worker->proxy);
     screen_recent_destroy(worker->recent);

@@ -112,6 +112,15 @@ int ident_branch_verify(const struct ident_marks *marks, const struct ident_hop 
     return mark == expected ? 0 : ERROR_FORGED;
 }
 
+int ident_branch_generation(struct slice branch)
+{
+    uint64_t generation;
+    if (!ident_branch_has_form(branch) ||
+        read_hex(branch.data + sizeof(BRANCH_START) - 1, 1, &generation) != 0)
+        return -1;
+    return (int)generation;
+}
+
 uint32_t ident_branch_loop(struct slice branch)
 {
     uint64_t loop = 0;

@@ -393,6 +393,22 @@ void proxy_prober_destroy(struct proxy_prober *prober)
     free(prober);
 }
 
+void proxy_stop_probing(struct proxy *proxy, uint64_t now_us)
+{
+    struct proxy_prober *prober = proxy->prober;
+    if (prober == NULL)
+        return;
+    for (struct list_link *link = prober->watches.next; link != &prober->watches;
+         link = link->next) {
+        struct watch *watch = LIST_ENTRY(link, struct watch, link);
+        if (watch->client != NULL)
+            txn_client_give_up(watch->client, now_us);
+        proxy_health_close(proxy->parts.health, watch->pulse);
+    }
+    proxy_prober_destroy(prober);
+    proxy->prober = NULL;
+}
+
 void proxy_unreachable(struct proxy *proxy, const struct tp_address *to, uint64_t now_us)
 {
     const struct proxy_plan *plan = proxy->snapshot.plan;

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "failover_int.h"
 #include "redirect_int.h"
+#include "proxy_int.h"
+#include "transaction/elsewhere.h"
 
 /* What requests of each method are allowed at ourselves, for OPTIONS. */
 static const char options_extra[] =
@@ -365,10 +367,33 @@ static int scan(struct proxy *proxy, struct slice bytes)
     return error;
 }
 
+void proxy_set_predecessor(struct proxy *proxy, const struct proxy_predecessor *predecessor)
+{
+    proxy->predecessor =
+        predecessor != NULL ? *predecessor : (struct proxy_predecessor){NULL, NULL, 0};
+}
+
+/* Part of a transaction that the process before us still has: it goes there, whoever sent it. */
+static bool pass_back(struct proxy *proxy, const struct tp_packet *packet)
+{
+    const struct proxy_predecessor *predecessor = &proxy->predecessor;
+    const struct smsg *message = &proxy->message;
+    if (smsg_scan(&proxy->message, packet->bytes) != 0)
+        return false;
+    bool is_its = message->is_request
+                      ? txn_request_is_elsewhere(proxy->parts.transactions, message)
+                      : ident_branch_generation(message->via.branch) == predecessor->generation;
+    return is_its && predecessor->pass(predecessor->argument, packet);
+}
+
 void proxy_receive(struct proxy *proxy, const struct tp_packet *packet)
 {
     const struct proxy_trunk *from =
         proxy_plan_source(proxy->snapshot.plan, packet->listener, &packet->source);
+    if (proxy->predecessor.pass != NULL && pass_back(proxy, packet)) {
+        stats_count(proxy->parts.stats, STATS_PASSED_BACK);
+        return;
+    }
     if (from == NULL) {
         stats_count(proxy->parts.stats, STATS_UNKNOWN_SOURCE);
         return;

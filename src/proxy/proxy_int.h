@@ -35,6 +35,7 @@ struct proxy {
     struct list_link parked_calls;
     uint32_t parked;
     bool draining;
+    struct proxy_predecessor predecessor; /* pass == NULL: there is none */
     int64_t wall_offset_us;
     uint64_t emergency_due_us;    /* GCRA of the emergency cap */
     uint64_t overloaded_since_us; /* 0: datagrams do not queue */

@@ -6,7 +6,10 @@
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -102,6 +105,50 @@ int rt_process_keep_capabilities(const char *user, const char *group, uint64_t k
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return -errno;
     return limit_capabilities(kept);
+}
+
+/* The environment without the number of the process that the watchdog was set up for. */
+static char **environment_of_child(void)
+{
+    static const char own[] = "WATCHDOG_PID=";
+    size_t count = 0, kept = 0;
+    while (environ[count] != NULL)
+        count++;
+    char **copy = calloc(count + 1, sizeof(*copy));
+    for (size_t i = 0; copy != NULL && i < count; i++)
+        if (strncmp(environ[i], own, sizeof(own) - 1) != 0)
+            copy[kept++] = environ[i];
+    return copy;
+}
+
+int rt_process_spawn(const char *path, const char *const *arguments, int descriptor, pid_t *child)
+{
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    sigset_t none, ordinary;
+    char **environment = environment_of_child();
+    if (environment == NULL)
+        return -ENOMEM;
+    sigemptyset(&none);
+    sigemptyset(&ordinary);
+    sigaddset(&ordinary, SIGPIPE);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_init(&actions);
+    int error = posix_spawnattr_setsigmask(&attributes, &none);
+    if (error == 0)
+        error = posix_spawnattr_setsigdefault(&attributes, &ordinary);
+    if (error == 0)
+        error =
+            posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (error == 0)
+        error = posix_spawn_file_actions_adddup2(&actions, descriptor, RT_PROCESS_SPAWN_DESCRIPTOR);
+    if (error == 0)
+        error = posix_spawn(child, path, &actions, &attributes, (char *const *)(uintptr_t)arguments,
+                            environment);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    free(environment);
+    return -error;
 }
 
 void rt_process_notify(const char *state)

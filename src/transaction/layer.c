@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "transaction/elsewhere.h"
 #include "transaction_int.h"
 
 enum {
@@ -199,6 +200,7 @@ void txn_layer_destroy(struct txn_layer *layer)
     for (unsigned i = 0; i < TXN_LINGER_COUNT; i++)
         if (layer->queues[i].layer != NULL)
             rt_timer_cancel(layer->wheel, &layer->queues[i].timer);
+    txn_layer_forget_elsewhere(layer);
     hash_table_destroy(layer->table);
     pool_destroy(layer->servers);
     pool_destroy(layer->clients);

@@ -91,6 +91,8 @@ struct txn_client {
     bool cancel_sent;
 };
 
+struct txn_handed;
+
 struct txn_layer {
     struct txn_settings settings;
     struct rt_wheel *wheel;
@@ -102,6 +104,8 @@ struct txn_layer {
     struct pool *lingering;
     struct slab *slab;
     struct txn_queue queues[TXN_LINGER_COUNT];
+    struct hash_table *elsewhere; /* of txn_handed; NULL: there are none */
+    struct txn_handed *handed;    /* of transaction/elsewhere.h */
     uint32_t next_serial;
     uint32_t source_counts[TXN_SOURCE_SLOTS];
     uint16_t *call_counts; /* by a hash of the Call-ID */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "runtime/heritage.h"
 #include "stream_int.h"
 
 enum { BATCH_MAXIMUM = 128 };
@@ -118,6 +119,16 @@ static int learn_port(int descriptor, struct tp_address *address)
     return tp_address_from_sockaddr((struct sockaddr *)&storage, address);
 }
 
+/* With what it has received already, and may be receiving: nothing is lost on the way. */
+static int take_inherited(const struct tp_listener_settings *listener)
+{
+    struct sockaddr_storage storage;
+    int type = tp_protocol_rows[listener->protocol].stream ? SOCK_STREAM : SOCK_DGRAM;
+    memset(&storage, 0, sizeof(storage));
+    socklen_t length = tp_address_to_sockaddr(&listener->address, &storage);
+    return rt_heritage_take(type, (const struct sockaddr *)&storage, length);
+}
+
 static int open_listener(struct tp_group *group, size_t listener)
 {
     /* The group's own array, so its addresses may be completed. */
@@ -126,10 +137,16 @@ static int open_listener(struct tp_group *group, size_t listener)
     if (own->address.family == 0)
         return -EAFNOSUPPORT;
 
-    int error = check_unused(&group->settings, own);
+    int error = 0;
     for (size_t worker = 0; error == 0 && worker < group->settings.workers; worker++) {
         int *place = &group->sockets[listener * group->settings.workers + worker];
-        error = socket_open(&group->settings, own, true, place);
+        *place = take_inherited(own);
+        if (*place < 0 && worker == 0)
+            error = check_unused(&group->settings, own);
+        if (error == 0 && *place < 0)
+            error = socket_open(&group->settings, own, true, place);
+        if (error == 0)
+            error = rt_heritage_keep(*place);
         if (error == 0 && own->address.port == 0)
             error = learn_port(*place, &own->address);
     }
@@ -271,8 +288,10 @@ void tp_group_destroy(struct tp_group *group)
         return;
     size_t sockets = group->settings.listener_count * group->settings.workers;
     for (size_t i = 0; group->sockets != NULL && i < sockets; i++)
-        if (group->sockets[i] >= 0)
+        if (group->sockets[i] >= 0) {
+            rt_heritage_forget(group->sockets[i]);
             close(group->sockets[i]);
+        }
     tp_steering_destroy(group);
     tp_names_destroy(group->names);
     tp_directory_destroy(group->directory);

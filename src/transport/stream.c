@@ -285,7 +285,8 @@ static void accept_again(struct rt_timer *timer, uint64_t now_us)
 {
     struct streams *streams = LIST_ENTRY(timer, struct streams, accept_again);
     (void)now_us;
-    watch_acceptors(streams, RT_READABLE);
+    if (!streams->is_deaf)
+        watch_acceptors(streams, RT_READABLE);
 }
 
 /* Readable for as long as nobody can be accepted: only a pause keeps the loop from turning. */
@@ -491,6 +492,16 @@ int tp_streams_create(struct tp_worker *worker, struct rt_wheel *wheel, struct s
     }
     *streams = made;
     return 0;
+}
+
+int tp_streams_listen(struct streams *streams, bool listens)
+{
+    int error = 0;
+    streams->is_deaf = !listens;
+    for (size_t i = 0; error == 0 && i < streams->acceptor_count; i++)
+        if (streams->acceptors[i].watch != NULL)
+            error = rt_watch_set(streams->acceptors[i].watch, listens ? RT_READABLE : 0);
+    return error;
 }
 
 static void pause_connection(void *object, void *argument)

@@ -121,6 +121,7 @@ struct streams {
     struct list_link dirty;
     struct rt_timer accept_again;
     bool accept_paused; /* no descriptor was left */
+    bool is_deaf;       /* another process accepts */
     bool stopping;
     uint32_t serial;
     uint64_t turn_us; /* of handshakes_left */

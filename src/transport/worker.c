@@ -127,6 +127,17 @@ void tp_worker_pause(struct tp_worker *worker)
         tp_streams_pause(worker->streams);
 }
 
+int tp_worker_listen(struct tp_worker *worker, bool listens)
+{
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < worker->group->settings.listener_count; i++)
+        if (worker->endpoints[i].watch != NULL)
+            error = rt_watch_set(worker->endpoints[i].watch, listens ? RT_READABLE : 0);
+    if (error == 0 && worker->streams != NULL)
+        error = tp_streams_listen(worker->streams, listens);
+    return error;
+}
+
 void tp_worker_destroy(struct tp_worker *worker)
 {
     if (worker == NULL)

@@ -394,6 +394,113 @@ START_TEST(every_call_ends_exactly_once)
 }
 END_TEST
 
+/* ---- another process --------------------------------------------------------------------- */
+
+struct pair {
+    struct rig *old;
+    struct rig *new;
+};
+
+static void take(void *argument, const struct call_handed *call)
+{
+    struct rig *rig = argument;
+    ck_assert_int_eq(call_table_take(rig->table, call, false, rig->now_us), 0);
+}
+
+static void changed(void *argument, const struct call_handed *call, bool ended)
+{
+    struct rig *rig = argument;
+    ck_assert_int_eq(call_table_take(rig->table, call, ended, rig->now_us), 0);
+}
+
+static struct call_record *known(struct rig *rig)
+{
+    return call_find(rig->table, call_id, alice, 1);
+}
+
+START_TEST(answered_calls_are_handed_over)
+{
+    struct pair pair = {rig_open(8), rig_open(8)};
+    struct call_record *up = begin(pair.old, call_id, alice, 1);
+    begin(pair.old, SLICE("rings"), alice, 1);
+    call_set_trunk_out(up, 2);
+    call_answered(up, SLICE("bob"), 1800 * SECOND, pair.old->now_us);
+    call_table_each(pair.old->table, take, pair.new);
+    call_table_follow(pair.old->table, changed, pair.new, pair.old->now_us);
+    ck_assert_uint_eq(call_table_count(pair.new->table), 1);
+    ck_assert_uint_eq(stats_total(pair.new->registry, STATS_CALLS_ANSWERED), 0);
+    struct call_summary summary = call_summary_of(known(pair.new));
+    ck_assert_uint_eq(summary.trunk_out, 2);
+    ck_assert_uint_eq(summary.packed_callee, 22);
+    ck_assert_uint_eq(summary.answered_us, pair.old->now_us);
+
+    /* Its time is up in the new process, the old one has only a copy. */
+    advance(pair.old, 1801 * SECOND);
+    ck_assert_uint_eq(pair.old->ended, 0);
+    advance(pair.new, 1801 * SECOND);
+    ck_assert_uint_eq(pair.new->ended, 1);
+    ck_assert_int_eq(pair.new->last_end, CALL_END_EXPIRED);
+    rig_close(pair.old);
+    rig_close(pair.new);
+}
+END_TEST
+
+START_TEST(what_becomes_of_a_call_is_told)
+{
+    struct pair pair = {rig_open(8), rig_open(8)};
+    struct call_record *call = begin(pair.old, call_id, alice, 1);
+    call_table_each(pair.old->table, take, pair.new);
+    call_table_follow(pair.old->table, changed, pair.new, pair.old->now_us);
+    ck_assert_ptr_null(known(pair.new));
+    call_ringing(call, pair.old->now_us);
+    call_answered(call, SLICE("bob"), 0, pair.old->now_us);
+    call_answered(call, SLICE("carol"), 0, pair.old->now_us);
+    ck_assert_uint_eq(call_summary_of(known(pair.new)).answers, 2);
+    call_finish_answer(call, SLICE("bob"), CALL_END_BYE, pair.old->now_us);
+    ck_assert_ptr_nonnull(known(pair.new));
+    call_finish_answer(call, SLICE("carol"), CALL_END_BYE, pair.old->now_us);
+    ck_assert_ptr_null(known(pair.new));
+    ck_assert_uint_eq(pair.new->ended, 1);
+    ck_assert_int_eq(pair.new->last_end, CALL_END_BYE);
+
+    /* One that was never answered was never told. */
+    call_finish(begin(pair.old, SLICE("busy"), alice, 1), CALL_END_FAILED, 486, pair.old->now_us);
+    ck_assert_uint_eq(pair.new->ended, 1);
+    rig_close(pair.old);
+    rig_close(pair.new);
+}
+END_TEST
+
+START_TEST(a_table_may_be_in_charge_again)
+{
+    struct pair pair = {rig_open(8), rig_open(8)};
+    call_answered(begin(pair.old, call_id, alice, 1), SLICE("bob"), 60 * SECOND, pair.old->now_us);
+    call_table_follow(pair.old->table, changed, pair.new, pair.old->now_us);
+    call_table_follow(pair.old->table, NULL, NULL, pair.old->now_us);
+    advance(pair.old, 61 * SECOND);
+    ck_assert_uint_eq(pair.old->ended, 1);
+    ck_assert_uint_eq(call_table_count(pair.new->table), 0);
+    rig_close(pair.old);
+    rig_close(pair.new);
+}
+END_TEST
+
+START_TEST(a_full_table_takes_no_more)
+{
+    struct pair pair = {rig_open(8), rig_open(1)};
+    const struct slice ids[] = {SLICE("1"), SLICE("2")};
+    struct call_handed last = {{0}};
+    begin(pair.new, call_id, alice, 1);
+    for (unsigned i = 0; i < 2; i++)
+        call_answered(begin(pair.old, ids[i], alice, 1), SLICE("bob"), 0, pair.old->now_us);
+    last.words[0] = 1;
+    ck_assert_int_eq(call_table_take(pair.new->table, &last, false, pair.new->now_us), ERROR_LIMIT);
+    ck_assert_int_eq(call_table_take(pair.new->table, &last, true, pair.new->now_us), 0);
+    rig_close(pair.old);
+    rig_close(pair.new);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("call");
@@ -414,6 +521,10 @@ int main(void)
     tcase_add_test(tests, call_may_begin_while_one_ends);
     tcase_add_test(tests, forgetting_tells_nobody);
     tcase_add_test(tests, every_call_ends_exactly_once);
+    tcase_add_test(tests, answered_calls_are_handed_over);
+    tcase_add_test(tests, what_becomes_of_a_call_is_told);
+    tcase_add_test(tests, a_table_may_be_in_charge_again);
+    tcase_add_test(tests, a_full_table_takes_no_more);
 
     Suite *suite = suite_create("call");
     suite_add_tcase(suite, tests);

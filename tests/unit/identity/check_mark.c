@@ -39,6 +39,8 @@ START_TEST(branch_verifies_without_state)
     ck_assert(ident_branch_has_form(text));
     ck_assert_int_eq(ident_branch_verify(&marks, &hop, text), 0);
     ck_assert_uint_eq(ident_branch_loop(text), 0xcafe0123);
+    ck_assert_int_eq(ident_branch_generation(text), 3);
+    ck_assert_int_eq(ident_branch_generation(SLICE("z9hG4bK3")), -1);
 
     /* Another life of the process, with another generation, knows it too. */
     struct ident_marks later = marks_of(7, 4);

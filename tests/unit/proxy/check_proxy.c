@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "transaction/elsewhere.h"
 #include "unit/proxy/proxy_calls.h"
 
 static const char rules[] =
@@ -415,6 +416,65 @@ START_TEST(unavailable_downstream_is_not_us)
 }
 END_TEST
 
+struct passed {
+    unsigned count;
+    bool refuses;
+};
+
+static bool pass(void *argument, const struct tp_packet *packet)
+{
+    struct passed *passed = argument;
+    (void)packet;
+    passed->count += !passed->refuses;
+    return !passed->refuses;
+}
+
+static void keep_key(void *argument, const struct txn_handed *server)
+{
+    *(struct txn_handed *)argument = *server;
+}
+
+START_TEST(what_the_process_before_has_is_passed_to_it)
+{
+    struct bench b;
+    struct txn_handed key;
+    struct passed passed = {0, false};
+    const struct proxy_predecessor predecessor = {pass, &passed, 0};
+    const uint8_t secret[IDENT_KEY_BYTES] = {1, 2, 3};
+    bench_open(&b, site, rules);
+    bench_receive(&b, A, 0, invite("1", "c1", "Alice", ""));
+    snprintf(forwarded, sizeof(forwarded), "%s", bench_expect(&b, 1, B, "INVITE"));
+    txn_layer_each_server(b.transactions, keep_key, &key);
+    bench_restart(&b);
+    ident_marks_init(&b.marks, secret, 1);
+    ck_assert_int_eq(txn_layer_note_elsewhere(b.transactions, &key, 1), 0);
+    proxy_set_predecessor(b.proxy, &predecessor);
+
+    bench_receive(&b, A, 0, invite("1", "c1", "Alice", ""));
+    ck_assert_uint_eq(passed.count, 1);
+    bench_receive(&b, B, 1, answer(forwarded, "200 OK", ";tag=to"));
+    ck_assert_uint_eq(passed.count, 2);
+    ck_assert_uint_eq(b.sent_count, 0);
+    ck_assert_uint_eq(bench_total(&b, STATS_PASSED_BACK), 2);
+
+    /* A call of our own is ours, and so are its answers. */
+    bench_receive(&b, A, 0, invite("2", "c2", "Alice", ""));
+    snprintf(forwarded, sizeof(forwarded), "%s", bench_expect(&b, 1, B, "INVITE"));
+    bench_receive(&b, B, 1, answer(forwarded, "180 Ringing", ";tag=to"));
+    bench_expect(&b, 0, A, "SIP/2.0 180 ");
+    ck_assert_uint_eq(passed.count, 2);
+
+    /* One that takes nothing any more leaves all of it to us. */
+    passed.refuses = true;
+    bench_receive(&b, A, 0, invite("1", "c1", "Alice", ""));
+    bench_expect(&b, 1, B, "INVITE");
+    proxy_set_predecessor(b.proxy, NULL);
+    bench_receive(&b, A, 0, invite("1", "c1", "Alice", ""));
+    bench_expect(&b, 0, A, "SIP/2.0 100 ");
+    bench_close(&b);
+}
+END_TEST
+
 START_TEST(drain_refuses_new_calls_only)
 {
     struct bench b;
@@ -517,6 +577,7 @@ int main(void)
     tcase_add_test(tests, silence_downstream_ends_in_408);
     tcase_add_test(tests, timer_c_cancels_a_call_that_rings_for_ever);
     tcase_add_test(tests, unavailable_downstream_is_not_us);
+    tcase_add_test(tests, what_the_process_before_has_is_passed_to_it);
     tcase_add_test(tests, drain_refuses_new_calls_only);
     tcase_add_test(tests, overload_refuses_a_share_of_new_calls);
     tcase_add_test(tests, a_worker_in_a_hurry_skips_regular_expressions_only);

@@ -3,7 +3,9 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -294,6 +296,32 @@ START_TEST(half_the_watchdog_interval_is_told)
 }
 END_TEST
 
+START_TEST(a_child_gets_a_descriptor_and_no_blocked_signals)
+{
+    const char *const arguments[] = {
+        "sh", "-c",
+        "grep -q '^SigBlk:.*[1-9a-f]' /proc/self/status || echo ${WATCHDOG_PID-none} >&3", NULL};
+    char text[16] = {0};
+    int pipes[2], status;
+    pid_t child;
+    sigset_t all, before;
+    ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    setenv("WATCHDOG_PID", "1", 1);
+    ck_assert_int_eq(rt_process_spawn("/bin/sh", arguments, pipes[1], &child), 0);
+    unsetenv("WATCHDOG_PID");
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    close(pipes[1]);
+    ck_assert_int_eq(read(pipes[0], text, sizeof(text) - 1), 5);
+    ck_assert_str_eq(text, "none\n");
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    close(pipes[0]);
+    ck_assert_int_eq(rt_process_spawn("/nonexistent", arguments, 0, &child), -ENOENT);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("process");
@@ -308,6 +336,7 @@ int main(void)
     tcase_add_test(tests, the_service_manager_is_told);
     tcase_add_test(tests, the_service_manager_may_be_in_the_abstract_namespace);
     tcase_add_test(tests, half_the_watchdog_interval_is_told);
+    tcase_add_test(tests, a_child_gets_a_descriptor_and_no_blocked_signals);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
