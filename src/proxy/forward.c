@@ -85,8 +85,9 @@ void proxy_edit_record_route(struct proxy *proxy, const struct smsg *message,
     ident_route_write(proxy->parts.marks, message->call_id, message->from.tag, passage->trunk_in,
                       passage->trunk_out, mark);
     const uint16_t listeners[2] = {passage->listener_out, passage->listener_in};
+    const size_t lines = proxy_passage_lines(passage);
     size_t begun = begin_text(proxy);
-    for (size_t i = 0; i < proxy_passage_lines(passage); i++) {
+    for (size_t i = 0; i < 2 && i < lines; i++) {
         buffer_append(&proxy->scratch, proxy->listeners[listeners[i]].record_route);
         buffer_append_bytes(&proxy->scratch, mark, sizeof(mark));
         buffer_append_literal(&proxy->scratch, ">\r\n");
