@@ -125,8 +125,8 @@ def real():
         fate(daemon, "+8613911112222", a, b)
         wait_for(lambda: monitor.value('ringfence_rules_total{rule="loud"}') == 10, 20,
                  "it scrapes, and knows of the ten calls that a rule blocked")
-        equal((monitor.value("ringfence_calls_total"), monitor.value("up"),
-               monitor.value('ringfence_build_info{version="0.1.0"}')), (11, 1, 1), "and of all")
+        wait_for(lambda: (monitor.value("ringfence_calls_total"), monitor.value("up"), monitor.value(
+            'ringfence_build_info{version="0.1.0"}')) == (11, 1, 1), 5, "and of all")
         check((monitor.value("histogram_quantile(0.5, ringfence_screening_seconds_bucket)") or 0)
               > 0, "histograms have quantiles")
         kinds = monitor.get("metadata")

@@ -1,10 +1,14 @@
 """A terminal: tmux with a server of its own."""
 
+import itertools
 import shlex
 import shutil
 import subprocess
 
 from . import checks
+
+
+_numbers = itertools.count(1)
 
 
 class Terminal:
@@ -13,7 +17,8 @@ class Terminal:
     def __init__(self, site, command, columns, rows, locale="C.UTF-8"):
         if shutil.which("tmux") is None:
             raise checks.Skip("tmux is not installed")
-        self.socket = site.path(f"tmux-{columns}x{rows}")
+        # A name of its own: the server of the one before may still be ending.
+        self.socket = site.path(f"tmux-{next(_numbers)}")
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", columns, "-y", rows,
                   f"env LC_ALL={locale} {shlex.join(command)}; echo status $?; cat")
         # The session goes on with the size that it has, whoever looks at it.
