@@ -166,6 +166,10 @@ $(BENCHES): bench-%: all $(BENCH_PROGRAMS) $(BENCH_PRELOADS)
 	@echo "== $*"
 	@RINGFENCE_BUILD=$(abspath $(BUILD)) tests/bench/$*/run $(BENCH_OPTIONS)
 
+.PHONY: soak
+soak: all $(BUILD)/tests/bench/speed/generator ## SOAK_SECONDS (1800) of calls of many shapes at SOAK_RATE (2000) a second
+	@RINGFENCE_BUILD=$(abspath $(BUILD)) tests/soak/run
+
 # ---- lint --------------------------------------------------------------------------------------
 C_SOURCES := $(wildcard src/*/*.c)
 C_FILES := $(C_SOURCES) $(wildcard src/*/*.h include/*/*.h tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/bench/*/*.[ch] docs/*.c)
