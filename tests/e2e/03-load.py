@@ -10,7 +10,7 @@ from lib.daemon import CALLEE, CALLER, Daemon
 from lib.sipp import Sipp, check_load
 from lib.site import Site
 
-RATE = 100 if SANITIZE else 1000
+RATE = 100 if SANITIZE else 400
 SECONDS = 60 if LONG else 10
 
 

@@ -27,7 +27,7 @@ LISTED = "+8613900000001"
 CLEAN = "+8613911112222"
 # More than the least number of changes that a resync is held for.
 CROWD = 3000
-RATE = 100 if SANITIZE else 1000
+RATE = 100 if SANITIZE else 400
 
 
 def start(site, redis, **reputation):

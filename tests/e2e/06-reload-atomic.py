@@ -32,7 +32,7 @@ BROKEN = [
     (GOOD.replace("rules:", "rulez:"), 3, 1),
 ]
 ONE, TWO, THREE = "+8613800000001", "+8613800000002", "+8613800000003"
-RATE = 100 if SANITIZE else 1000
+RATE = 100 if SANITIZE else 400
 
 
 def start(site, **changes):

@@ -29,7 +29,7 @@ policy:
 LISTED = "+8613900000001"
 CLEAN = "+8613911112222"
 OTHER = "+8613911113333"
-RATE = 100 if SANITIZE else 500
+RATE = 100 if SANITIZE else 300
 
 
 def start(site, redis, deadline=0.3, screening=None, **changes):

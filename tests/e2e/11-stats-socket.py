@@ -47,7 +47,7 @@ NUMBERS = """number,score,list,type,source,expires
 
 LISTED = "+8613900000001"
 CLEAN = "+8613911112222"
-RATE = 100 if SANITIZE else 1000
+RATE = 100 if SANITIZE else 400
 
 
 def start(site, **changes):

@@ -246,7 +246,7 @@ def does_not_read():
             callers.append(Caller(here, daemon.address, body=body).call())
             refused.extend(m for m in here.drain() if m.status == 500)
             return refused and daemon.family("connections_closed", "stalled") >= 1
-        checks.wait_for(call_more, 8, "who reads nothing is given up: what waits and what comes "
+        checks.wait_for(call_more, 20, "who reads nothing is given up: what waits and what comes "
                                       "gets 500, the connection is closed", every=0.05)
         check(daemon.total("connection_queue_full") >= 1, "its queue is bounded and counted")
         daemon.stop()

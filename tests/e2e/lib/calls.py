@@ -13,7 +13,9 @@ def _next(endpoints, seconds):
                                 max(0, seconds))
     for endpoint in endpoints:
         if endpoint.socket in ready:
-            return endpoint, endpoint.receive(0)
+            message = endpoint.receive(0)
+            endpoint.seen.add(message.raw)  # for expect(), to which it may come again
+            return endpoint, message
     return None
 
 
