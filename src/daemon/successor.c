@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -291,12 +292,11 @@ void daemon_successor_describe(const struct daemon_service *service, char *text,
     uint64_t now_us = rt_loop_now(service->loop);
     uint64_t leave_us = successor->left.leave_us;
     snprintf(text, capacity,
-             "process %d, which this one took over from, still has %llu transactions (%llu of them "
-             "only linger); it ends in %llu s at the latest, ask again then",
-             successor->hello.pid,
-             (unsigned long long)(successor->left.transactions + successor->left.lingering),
-             (unsigned long long)successor->left.lingering,
-             (unsigned long long)(leave_us > now_us ? (leave_us - now_us) / 1000000 : 0));
+             "process %d, which this one took over from, still has %" PRIu64
+             " transactions (%" PRIu64 " of them only linger); it ends in %" PRIu64
+             " s at the latest, ask again then",
+             successor->hello.pid, successor->left.transactions + successor->left.lingering,
+             successor->left.lingering, leave_us > now_us ? (leave_us - now_us) / 1000000 : 0);
 }
 
 void daemon_successor_fill(const struct daemon_service *service, struct stats_json *json)
