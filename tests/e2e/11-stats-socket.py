@@ -374,7 +374,10 @@ def readers():
 
 
 def _open(path):
-    reader = Lines(path)
+    try:
+        reader = Lines(path)
+    except BlockingIOError:  # those that left still wait to be accepted
+        return None
     line = reader.next()
     if line and line["kind"] == "hello":
         return Stats(path)

@@ -259,6 +259,7 @@ START_TEST(statements_come_back)
     }
     rep_ledger_destroy(ledger);
     rep_ledger_destroy(into_ledger);
+    ledger = into_ledger = NULL;
     rep_replica_destroy(into);
 }
 END_TEST
