@@ -42,7 +42,7 @@ uint64_t stats_collector_tick(struct stats_collector *collector, uint64_t now_us
 /* The service thread "sinks". */
 int stats_collector_start(struct stats_collector *collector) MUST_CHECK;
 /* Joins the thread; then everything that is left goes out, open aggregates too. Workers must have
- * ended. */
+ * ended. NULL, and one that never started, are allowed. */
 void stats_collector_stop(struct stats_collector *collector);
 
 /* Stops when needed. NULL is allowed. */

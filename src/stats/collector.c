@@ -145,7 +145,7 @@ int stats_collector_start(struct stats_collector *collector)
 
 void stats_collector_stop(struct stats_collector *collector)
 {
-    if (collector->thread == NULL)
+    if (collector == NULL || collector->thread == NULL)
         return;
     pthread_mutex_lock(&collector->lock);
     collector->stopping = true;
