@@ -10,7 +10,7 @@ from lib.calls import expect_fate, fate_within
 from lib.checks import SANITIZE, case, check, equal, wait_for
 from lib.daemon import CALLEE, CALLER, Daemon
 from lib.redis import Redis
-from lib.sipp import Sipp, check_load
+from lib.sipp import T1_AS_IN_LIFE, Sipp, check_load
 from lib.site import Site, settle
 
 RULES = """
@@ -31,7 +31,7 @@ RATE = 100 if SANITIZE else 400
 
 
 def start(site, redis, **reputation):
-    return Daemon(site, rules=RULES,
+    return Daemon(site, rules=RULES, limits=T1_AS_IN_LIFE,
                   reputation={"store": "redis", "socket": redis.path, **reputation})
 
 

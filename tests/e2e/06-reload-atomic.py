@@ -11,7 +11,7 @@ from lib.calls import expect_fate, fate, passed
 from lib.checks import SANITIZE, case, check, equal, wait_for
 from lib.daemon import CALLEE, CALLER, PRIVATE, Daemon, configuration, trunk
 from lib.site import Site, settle
-from lib.sipp import Sipp, check_load
+from lib.sipp import T1_AS_IN_LIFE, Sipp, check_load
 
 GOOD = """lists:
   crowd: {file: crowd.txt}
@@ -58,7 +58,7 @@ def hup(daemon):
 @case("under load")
 def load():
     with Site() as site:
-        daemon = start(site)
+        daemon = start(site, limits=T1_AS_IN_LIFE)
         version = daemon.status()["rules_version"]
         server = Sipp(site, "uas", "uas", site.address(CALLEE))
         calls = RATE * 6

@@ -9,7 +9,7 @@ from lib.calls import expect_fate, fate, fate_within, passed
 from lib.checks import SANITIZE, SLOW, case, check, equal, wait_for
 from lib.daemon import CALLEE, CALLER, Daemon
 from lib.redis import Redis
-from lib.sipp import Sipp, check_load
+from lib.sipp import T1_AS_IN_LIFE, Sipp, check_load
 from lib.site import Site
 
 RULES = """
@@ -320,7 +320,7 @@ def reload():
 def load():
     with Site() as site:
         redis = listed(site)
-        daemon = start(site, redis, 0.02)
+        daemon = start(site, redis, 0.02, limits=T1_AS_IN_LIFE)
         wait_connected(daemon, "the daemon is connected")
         server = Sipp(site, "uas", "uas", site.address(CALLEE))
         calls = RATE * 5

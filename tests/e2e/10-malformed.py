@@ -21,10 +21,12 @@ class Stage:
     def forwarded(self, data):
         """The datagram as the callee got it, whose INVITE is then kept quiet."""
         self.send(data)
-        message = self.b.receive(2)
+        while (message := self.b.receive(2)) is not None and message.raw in self.b.seen:
+            continue  # an earlier one, sent again
         if message is None:
             raise checks.Failure(f"was not forwarded: {data[:300]!r}; "
                                  f"{[m.start for m in self.a.drain()]}")
+        self.b.seen.add(message.raw)
         self.b.send(sip.response(message, 100, "Trying"), message.source)
         return message.raw
 

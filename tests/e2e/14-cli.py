@@ -341,7 +341,8 @@ def common(daemon, a, b):
     fate_within(daemon, "+8613955512345", a, b, "passed", 1, "a number of it is freed")
     run("set", "raw:anonymous", "--list", "block")
     fate_within(daemon, "anonymous", a, b, 603, 1, "a text blocks")
-    status, output = run("set", CLEAN, "--list", "block", "--expires", "1s")
+    status, output = run("set", CLEAN, "--list", "block", "--expires",
+                         f"{2 * checks.SLOW:.0f}s")
     equal(status, 0, "set with an expiry")
     fate_within(daemon, CLEAN, a, b, "passed", 4, "which ends by itself")
 

@@ -11,7 +11,7 @@ from lib.checks import case, check, equal
 from lib.daemon import CALLEE, CALLER, DAEMON, Daemon, trunk
 from lib.sip import Caller
 from lib.site import Site
-from lib.sipp import Traffic
+from lib.sipp import T1_AS_IN_LIFE, Traffic
 from lib.stream import Stream
 
 HOSTILE = 30
@@ -27,6 +27,7 @@ def site_of(site, **streams):
                   routes=[{"from": "carrier", "to": "core"}, {"from": "hostile", "to": "core"},
                           {"from": "core", "to": "carrier"}, {"from": "many", "to": "sink"},
                           {"from": "sink", "to": "many"}],
+                  limits=T1_AS_IN_LIFE,
                   streams={"message_timeout": "1s", **streams})
 
 

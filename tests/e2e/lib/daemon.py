@@ -37,7 +37,7 @@ def configuration(site, **changes):
         "key_file": site.path("key"),
         # A machine that runs several tests at once keeps datagrams waiting; refusing calls for that
         # is the business of the tests that ask for it.
-        "limits": {"transactions": 200000, "lingering": 400000, "calls": 100000, "t1": "50ms",
+        "limits": {"transactions": 200000, "lingering": 400000, "calls": 100000, "t1": f"{50 * checks.SLOW:.0f}ms",
                    "overload_begin": "2s", "overload_end": "5s"},
         "reputation": {"store": "memory", "capacity": 100000},
         "screening": {},

@@ -11,6 +11,10 @@ from .site import Process, settle
 
 SCENARIOS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sipp")
 
+# For a daemon between SIPps: its called side takes an INVITE that comes again, because it was slow to
+# answer, for a new message, and hangs up.
+T1_AS_IN_LIFE = {"t1": "500ms"}
+
 
 class Sipp:
     """One SIPp process. scenario: "uac" or "uas" (SIPp's own) or a file of tests/e2e/sipp."""
@@ -116,6 +120,7 @@ class Traffic:
                        trunk("sink", site.address(TRAFFIC_CALLEE), trusted=True)],
             "routes": [{"from": "many", "to": "sink"}, {"from": "sink", "to": "many"},
                        {"from": "core", "to": "carrier"}, {"to": "core"}],
+            "limits": T1_AS_IN_LIFE,
         }
 
     def end(self, text, degraded=False):
