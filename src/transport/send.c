@@ -19,7 +19,11 @@ enum {
     BURST = 64, /* datagrams in one sendmmsg() */
     /* An error may stem from an earlier datagram (ICMP), and a full socket buffer may drain: only
      * a datagram that fails each time has failed. */
-    ATTEMPTS = 3,
+    ATTEMPTS = 5,
+    /* What only ICMP brings is never about this datagram. With several workers on one address the
+     * kernel tells any of them of what another has sent, so a peer with a closed port, asked by
+     * one, may spoil many attempts of another in a row. */
+    FOREIGN_ERRORS = 1000,
     /* Failures reported in one flush may queue more; what is left waits for the next flush. */
     ROUNDS = 8,
     UNFRAGMENTED_BYTES = 1472, /* an Ethernet frame of 1500 without IPv4 and UDP headers */
@@ -152,20 +156,28 @@ static int send_some(int descriptor, struct mmsghdr *headers, unsigned count)
     return sent >= 0 ? 1 : -1;
 }
 
+/* sendto(2) knows no such error of an unconnected socket itself. */
+static bool is_foreign(int error)
+{
+    return error == -ECONNREFUSED || error == -EPROTO || error == -ENOPROTOOPT;
+}
+
 /* `index` is the first datagram of the burst that is already in headers[0..count). */
 static void send_burst(struct sender *sender, int descriptor, int32_t index, unsigned count)
 {
-    unsigned attempts = 0;
+    unsigned attempts = 0, foreign = 0;
     for (unsigned done = 0; done < count;) {
         int sent = send_some(descriptor, sender->headers + done, count - done);
         int error = sent < 0 ? -errno : 0;
         unsigned passed = sent > 0 ? (unsigned)sent : 0;
         count_sent(sender, done, passed);
         if (passed > 0) {
-            attempts = 0;
+            attempts = foreign = 0;
+        } else if (is_foreign(error) && ++foreign < FOREIGN_ERRORS) {
+            continue;
         } else if (error != -EINTR && ++attempts == ATTEMPTS) {
             tp_sender_fail(sender, sender->queued[index].cookie, error);
-            attempts = 0;
+            attempts = foreign = 0;
             passed = 1;
         }
         done += passed;

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# alone
 """Hostile clients: sipsak and sipvicious, as strangers and from within a trunk, beside calls."""
 
 import shutil

@@ -38,7 +38,7 @@ def configuration(site, **changes):
         # A machine that runs several tests at once keeps datagrams waiting; refusing calls for that
         # is the business of the tests that ask for it.
         "limits": {"transactions": 200000, "lingering": 400000, "calls": 100000, "t1": f"{50 * checks.SLOW:.0f}ms",
-                   "overload_begin": "2s", "overload_end": "5s"},
+                   "overload_begin": "9s", "overload_end": "10s"},
         "reputation": {"store": "memory", "capacity": 100000},
         "screening": {},
         "stats": {"socket": site.path("stats.sock"), "interval": "1s"},

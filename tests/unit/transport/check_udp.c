@@ -5,6 +5,8 @@
  */
 #include <arpa/inet.h>
 #include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -336,6 +338,48 @@ START_TEST(refused_port_does_not_disturb_others)
 }
 END_TEST
 
+struct flood {
+    struct side *side;
+    struct tp_address to[8]; /* by the port, the kernel tells one worker or the other */
+    atomic_bool over;
+};
+
+static void *flood(void *argument)
+{
+    struct flood *flood = argument;
+    for (unsigned i = 0; !atomic_load_explicit(&flood->over, memory_order_relaxed); i++) {
+        tp_worker_send(flood->side->worker, 0, &flood->to[i % 8], SLICE("nobody"), 0);
+        tp_worker_flush(flood->side->worker);
+    }
+    return NULL;
+}
+
+/* The kernel tells either worker of what the other has sent: they share an address. */
+START_TEST(refused_port_of_another_worker_does_not_disturb)
+{
+    struct bench *bench = bench_open("127.0.0.1", 1, 2);
+    struct side *side = &bench->sides[1];
+    struct flood refused = {.side = &bench->sides[0]};
+    struct tp_address own;
+    int peer = peer_open("127.0.0.1", &own);
+    for (unsigned i = 0; i < 8; i++)
+        close(peer_open("127.0.0.1", &refused.to[i]));
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, flood, &refused), 0);
+    char memory[16];
+    for (unsigned i = 0; i < 5000; i++) {
+        tp_worker_send(side->worker, 0, &own, SLICE("somebody"), 2);
+        tp_worker_flush(side->worker);
+        ck_assert_uint_eq(peer_receive(peer, memory, sizeof(memory)).length, 8);
+    }
+    atomic_store_explicit(&refused.over, true, memory_order_relaxed);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_uint_eq(side->failures, 0);
+    close(peer);
+    bench_close(bench);
+}
+END_TEST
+
 START_TEST(closed_port_is_told_of)
 {
     struct bench *bench = bench_open(loopbacks[_i], 1, 1);
@@ -572,6 +616,7 @@ int main(void)
     tcase_add_test(tests, bad_datagrams_fail_alone);
     tcase_add_test(tests, what_a_failure_report_sends_goes_out_too);
     tcase_add_test(tests, refused_port_does_not_disturb_others);
+    tcase_add_test(tests, refused_port_of_another_worker_does_not_disturb);
     tcase_add_loop_test(tests, closed_port_is_told_of, 0, 2);
     tcase_add_test(tests, more_than_the_slab_holds_leaves_in_order);
     tcase_add_test(tests, more_than_the_queue_holds_leaves_before_the_flush);
