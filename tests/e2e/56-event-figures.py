@@ -199,7 +199,8 @@ class Gatherer(threading.Thread):
         self.start()
 
     def run(self):
-        while (line := self.reader.next(0.8)) is not None:
+        # What is gathered comes a second after the last event that came alone.
+        while (line := self.reader.next(2.5)) is not None:
             self.lines.append(line)
 
     def events(self):
