@@ -130,7 +130,7 @@ $(BENCH_PRELOADS): $(BUILD)/%.so: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< $(LDFLAGS) -ldl
 
-.PHONY: check check-unit check-fuzz check-e2e unit-programs fuzz-replays fuzz-engines fuzz bench $(BENCHES)
+.PHONY: check check-unit check-fuzz check-e2e bench-programs unit-programs fuzz-replays fuzz-engines fuzz bench $(BENCHES)
 
 check: ## install what is missing, build, test: lint, unit, fuzz corpora, end to end, then under the sanitizers
 	@scripts/install-deps --check
@@ -145,6 +145,7 @@ check-fuzz: ## replay the fuzz corpora only
 check-e2e: ## end-to-end tests only
 	@BUILD=$(BUILD) JOBS=$(JOBS) tests/run e2e
 
+bench-programs: $(BENCH_PROGRAMS) $(BENCH_PRELOADS)
 unit-programs: $(UNIT_PROGRAMS)
 fuzz-replays: $(FUZZ_REPLAYS)
 fuzz-engines: $(FUZZ_ENGINES)
@@ -161,8 +162,10 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (60) with libFuzzer
 	        $(BUILD)/fuzz/corpus/$$name tests/fuzz/corpus/$$name || status=1; \
 	done; exit $$status
 
-bench: $(BENCHES) ## run every group of benchmarks (bench-rules: the rule engine, bench-speed: beside Kamailio)
-$(BENCHES): bench-%: all $(BENCH_PROGRAMS) $(BENCH_PRELOADS)
+bench: $(BENCHES) ## install what is missing, build, run every group of benchmarks (bench-rules: the rule engine, bench-speed: beside Kamailio)
+$(BENCHES): bench-%:
+	@scripts/install-deps --bench
+	@$(MAKE) --no-print-directory all bench-programs
 	@echo "== $*"
 	@RINGFENCE_BUILD=$(abspath $(BUILD)) tests/bench/$*/run $(BENCH_OPTIONS)
 

@@ -47,7 +47,7 @@ class Redis(redis.Redis):
                    self.path, "--save", "", "--appendonly", "no", "--dir", folder.path,
                    "--client-output-buffer-limit", "pubsub 256mb 128mb 60"],
             network=network, processors=processors)
-        wait_until(self._answers, START_SECONDS, "redis-server answers")
+        wait_until(self.answers, START_SECONDS, "redis-server answers")
 
     @property
     def pid(self):

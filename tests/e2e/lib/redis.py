@@ -15,6 +15,8 @@ class Refused(checks.Failure):
 class Redis:
     """A redis-server on a Unix socket (and a TCP port when given) of the site."""
 
+    login = None  # user and password
+
     def __init__(self, site, name="redis", port=0, start=True, host=None, options=(), login=None):
         self.site = site
         self.name = name
@@ -22,7 +24,7 @@ class Redis:
         self.host = host or site.address(1)
         self.path = site.path(f"{name}.sock")
         self.options = list(options)
-        self.login = login
+        self.login = login or self.login
         self.process = None
         if shutil.which("redis-server") is None:
             raise checks.Skip("redis-server is not installed")
@@ -72,6 +74,22 @@ class Redis:
             link.sendall(b"".join(_encode(words) for words in commands))
             return [_decode(stream) for _ in commands]
 
+    def role(self):
+        """b"master", b"slave", or b"" when it does not say: not running, or changing its part, at
+        which a sentinel cuts every client off."""
+        return self._role()[0]
+
+    def follows(self):
+        """Whether it is a replica whose link to its master stands."""
+        words = self._role()
+        return words[0] == b"slave" and words[3] == b"connected"
+
+    def _role(self):
+        try:
+            return self("ROLE") if self.process.running() else [b""]
+        except OSError:
+            return [b""]
+
     def kill(self):
         self.process.kill()
 
@@ -89,6 +107,8 @@ def _encode(words):
 
 def _decode(stream):
     line = stream.readline()
+    if not line:
+        raise ConnectionResetError("the server closed the connection")
     kind, rest = line[:1], line[1:].rstrip()
     if kind == b"+":
         return rest
@@ -254,7 +274,7 @@ class Cluster:
         name = to("CLUSTER", "MYID")
         to("CLUSTER", "SETSLOT", number, "NODE", name)
         for node in self.nodes:
-            if node is not to and node.process.running() and node("ROLE")[0] == b"master":
+            if node is not to and node.role() == b"master":
                 node("CLUSTER", "SETSLOT", number, "NODE", name)
 
     def move(self, number, to):
