@@ -43,12 +43,12 @@ class Group:
 
     def wait_replicas(self):
         for server in self.servers:
-            if server.process.running() and server("ROLE")[0] == b"slave":
-                wait_for(lambda s=server: s("ROLE")[3] == b"connected", 10)
+            if server.role() == b"slave":
+                wait_for(server.follows, 10)
 
     def master(self):
         return next(server for server in self.servers
-                    if server.process.running() and server("ROLE")[0] == b"master")
+                    if server.role() == b"master")
 
     def fail_over(self):
         """By hand. A sentinel on a busy machine may hold no replica for good enough, or give up
@@ -57,8 +57,8 @@ class Group:
         old = self.master()
 
         def others():
-            return [server for server in self.servers if server is not old
-                    and server.process.running() and server("ROLE")[0] == b"master"]
+            return [server for server in self.servers
+                    if server is not old and server.role() == b"master"]
 
         for _ in range(5):
             try:
@@ -149,9 +149,9 @@ def failover():
         equal(state(daemon)["numbers"], 2002, "no entry was lost")
 
         first.start()
-        wait_for(lambda: first("ROLE")[0] == b"slave", 25, "the old master comes back as a replica")
+        wait_for(lambda: first.role() == b"slave", 25, "the old master comes back as a replica")
         wait_for(lambda: sum(group.sees(s) for s in group.sentinels) == 3
-                 and first("ROLE")[0] == b"slave" and first("ROLE")[3] == b"connected", 15)
+                 and first.follows(), 15)
         # A failover by hand: the old master lives on and answers.
         settle(1)
         third = group.fail_over()

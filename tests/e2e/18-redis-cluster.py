@@ -172,7 +172,7 @@ def lost():
         replica = next(node for node in cluster.nodes[3:] if node("ROLE")[0] == b"slave"
                        and node("ROLE")[1].decode() == masters[1].host)
         replica("CLUSTER", "FAILOVER")
-        wait_for(lambda: replica("ROLE")[0] == b"master", 8, "a failover by hand")
+        wait_for(lambda: replica.role() == b"master", 8, "a failover by hand")
         wait_for(lambda: cluster.owner(slot(f"rf:num:{elsewhere[1]}")) is replica, 5)
         replica("DEL", f"rf:num:{elsewhere[1]}")
         fate_within(daemon, elsewhere[1], a, b, "passed", 5, "a change at the new master is followed")

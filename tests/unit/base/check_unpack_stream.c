@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs on one thread. */
 #include "base/unpack_stream.h"
 
 #include <check.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs on one thread. */
 #include "../../../src/message/marks_int.h"
 
 #include <check.h>

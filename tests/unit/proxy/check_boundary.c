@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs on one thread. */
 /* What crosses the trust boundary of a trunk: a table of headers in, headers out. */
 #include "unit/proxy/proxy_bench.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs on one thread. */
 /* A trunk whose peer only asks: what each verdict is answered with, and what is not sent. */
 #include "unit/proxy/proxy_bench.h"
 

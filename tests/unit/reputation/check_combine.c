@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs on one thread. */
 /* What several sources come to, and what of it changes with time: tables on a clock of their own.
  */
 #include <check.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs on one thread. */
 /*
  * The index against trying every rule. RINGFENCE_RULE_CALLS says how many random calls the
  * differential test makes (default 20000).

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs on one thread. */
 #include "tap/streams.h"
 
 #include "tap_test.h"

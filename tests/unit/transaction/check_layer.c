@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs on one thread. */
 #include "unit/transaction/traffic.h"
 
 static const struct rig_parts usual = {.branch = "z9hG4bKone"};

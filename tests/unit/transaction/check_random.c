@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Runs on one thread. */
 /*
  * Long random runs against a small model that states, from the tables of RFC 3261 section 17 alone,
  * what each message must meet. All times are whole ticks, so the model knows expiry exactly.
