@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "unit/sanitized.h"
 
 enum { NOW_S = 1800000000 };
 
@@ -527,10 +528,10 @@ int main(void)
     TCase *size = tcase_create("size");
     tcase_add_checked_fixture(size, setup, teardown);
     tcase_set_timeout(size, 120);
-    tcase_add_test(size, random_operations_agree_with_a_model);
+    add_on_one_thread(size, random_operations_agree_with_a_model);
     tcase_add_test(size, each_visits_every_entry_once);
     tcase_add_test(size, a_batch_finds_what_single_finds_find);
-    tcase_add_test(size, a_million_fits_the_smallest_replica);
+    add_on_one_thread(size, a_million_fits_the_smallest_replica);
     tcase_add_test(size, readers_see_whole_entries_and_never_miss_one);
     suite_add_tcase(suite, size);
 

@@ -3,13 +3,9 @@
 
 #include "redis_server.h"
 #include "reputation/store.h"
+#include "unit/sanitized.h"
 
-/* A race shows with fewer, and ThreadSanitizer takes minutes for all of them. */
-#ifdef __SANITIZE_THREAD__
-enum { CROWD = 60000 };
-#else
-enum { CROWD = 300000 };
-#endif
+enum { CROWD = UNLESS_SLOW(300000, 20000), LOAD = UNLESS_SLOW(100000, 20000) };
 
 static struct redis_server server;
 static struct rep_store *store;
@@ -256,38 +252,38 @@ static void expect_equal(unsigned first, unsigned last)
 
 START_TEST(changes_race_with_the_first_load)
 {
-    fill(0, 99999);
+    fill(0, LOAD - 1);
     start_with(20, false);
     WAIT_FOR(status_now().scanned > 0);
     unsigned rounds = 0;
     for (; state_is(REP_STATE_LOADING) || rounds < 3; rounds++)
         for (unsigned i = 0; i < 100; i++) {
-            redis_do(&server, "HSET rf:num:+8613800%06u score %u", i * 997 % 100000, rounds % 100);
-            redis_do(&server, "DEL rf:num:+8613800%06u", i * 499 % 100000);
+            redis_do(&server, "HSET rf:num:+8613800%06u score %u", i * 997 % LOAD, rounds % 100);
+            redis_do(&server, "DEL rf:num:+8613800%06u", i * 499 % LOAD);
         }
     WAIT_FOR(state_is(REP_STATE_FOLLOWING) && status_now().queued == 0);
     WAIT_FOR(numbers() == (uint64_t)redis_do(&server, "DBSIZE"));
     expect_equal(0, 3000);
     for (unsigned i = 0; i < 100; i++) {
-        expect_equal(i * 997 % 100000, i * 997 % 100000);
-        expect_equal(i * 499 % 100000, i * 499 % 100000);
+        expect_equal(i * 997 % LOAD, i * 997 % LOAD);
+        expect_equal(i * 499 % LOAD, i * 499 % LOAD);
     }
 }
 END_TEST
 
 START_TEST(cut_at_the_output_limit_it_recovers)
 {
-    fill(0, 99999);
+    fill(0, LOAD - 1);
     redis_do(&server, "CONFIG SET client-output-buffer-limit %s", "pubsub 65536 0 0");
     start_with(100, false);
     WAIT_FOR(state_is(REP_STATE_FOLLOWING));
     /* One turn of the server names more keys than the limit has room for. */
-    script("redis.call('HSET', key, 'score', 7)", 50000, 149999);
+    script("redis.call('HSET', key, 'score', 7)", LOAD / 2, LOAD * 3 / 2 - 1);
     redis_do(&server, "DEL rf:num:+8613800000001");
     WAIT_FOR(status_now().reconnects >= 1);
-    WAIT_FOR(state_is(REP_STATE_FOLLOWING) && numbers() == 149999);
+    WAIT_FOR(state_is(REP_STATE_FOLLOWING) && numbers() == LOAD * 3 / 2 - 1);
     expect_equal(0, 500);
-    expect_equal(99000, 100500);
+    expect_equal(LOAD - 1000, LOAD + 500);
     redis_do(&server, "HSET rf:num:+8613800000001 score 12");
     WAIT_FOR(find(1).entry.score == 12);
 }

@@ -15,8 +15,9 @@
 
 #include "../../../src/reputation/saved_format_int.h"
 #include "base/random.h"
+#include "unit/sanitized.h"
 
-enum { NOW_S = 1800000000, NUMBERS = 50000, PREFIXES = 300 };
+enum { NOW_S = 1800000000, NUMBERS = UNLESS_SLOW(50000, 10000), PREFIXES = 300 };
 
 static char folder[64], path[96];
 static struct rep_replica *replica;
@@ -564,11 +565,11 @@ int main(void)
     tcase_add_test(tests, a_cancelled_one_leaves_the_old);
     tcase_add_test(tests, a_folder_that_is_not_there_is_an_error);
     tcase_add_test(tests, no_file_is_no_refusal);
-    tcase_add_test(tests, a_flipped_bit_is_found_wherever_it_is);
-    tcase_add_test(tests, reasons_are_told);
-    tcase_add_test(tests, a_cut_file_is_refused);
-    tcase_add_test(tests, an_old_file_is_refused);
-    tcase_add_test(tests, what_is_forged_misleads_nobody);
+    add_on_one_thread(tests, a_flipped_bit_is_found_wherever_it_is);
+    add_on_one_thread(tests, reasons_are_told);
+    add_on_one_thread(tests, a_cut_file_is_refused);
+    add_on_one_thread(tests, an_old_file_is_refused);
+    add_on_one_thread(tests, what_is_forged_misleads_nobody);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/random.h"
+#include "unit/sanitized.h"
 
 enum { BITS = REP_TABLE_BITS_MINIMUM, PARTITIONS = 2, NOW_S = 1800000000 };
 
@@ -262,7 +263,7 @@ int main(void)
     tcase_add_test(tests, permutation_spreads_with_any_seed);
     tcase_add_test(tests, a_full_partition_refuses_and_keeps_the_rest);
     tcase_add_test(tests, memory_is_given_back_to_the_pool);
-    tcase_add_test(tests, crowded_partitions_agree_with_a_model);
+    add_on_one_thread(tests, crowded_partitions_agree_with_a_model);
     tcase_add_test(tests, readers_never_miss_an_entry_that_moves);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

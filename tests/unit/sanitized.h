@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is different under ThreadSanitizer, where a step takes tens of times as long. */
+
+#ifndef RINGFENCE_UNIT_SANITIZED_H
+#define RINGFENCE_UNIT_SANITIZED_H
+
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+/* A race shows with fewer. */
+#define UNLESS_SLOW(count, fewer) (fewer)
+/* A long test on one thread shows nothing there. */
+#define add_on_one_thread(tests, test) ((void)(tests), (void)(test))
+#else
+#define UNLESS_SLOW(count, fewer) (count)
+#define add_on_one_thread(tests, test) tcase_add_test(tests, test)
+#endif
+
+#endif
