@@ -196,11 +196,15 @@ lint-shell:
 
 lint-tidy: $(TIDY_STAMPS)
 
+# How far the analyzer goes into a function. clang's own 225000 take four times as long for the whole tree.
+TIDY_NODES ?= 50000
+TIDY_DEPTH = $(foreach a,-Xclang -analyzer-config -Xclang max-nodes=$(TIDY_NODES),--extra-arg=$(a))
+
 # The object stands for the file and every header it includes.
 $(BUILD)/tidy/%: src/%.c $(BUILD)/obj/%.o .clang-tidy
 	$(call say,TIDY,$<)
 	@mkdir -p $(@D)
-	$(Q)clang-tidy --quiet $< -- $(CPPFLAGS) -std=c11 2>$@.log || { cat $@.log; exit 1; }
+	$(Q)clang-tidy --quiet $(TIDY_DEPTH) $< -- $(CPPFLAGS) -std=c11 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
 # ---- reference of settings, features, rules and metrics, from their rows -----------------------

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,12 +126,14 @@ static int open_observer(struct replay *replay, struct replay_judge *judge)
 int replay_open_judges(struct replay *replay)
 {
     const struct cli_option_list *lists[] = {&replay->options.rules, &replay->options.against};
+    const size_t sides = replay->sides;
     int status = CLI_EXIT_OK;
-    for (size_t i = 0; status == CLI_EXIT_OK && i < replay->sides; i++)
+    assert(sides <= REPLAY_SIDES);
+    for (size_t i = 0; status == CLI_EXIT_OK && i < sides; i++)
         status = load_snapshot(replay, lists[i], &replay->judges[i]);
     if (status == CLI_EXIT_OK)
         status = open_store(replay);
-    for (size_t i = 0; status == CLI_EXIT_OK && i < replay->sides; i++)
+    for (size_t i = 0; status == CLI_EXIT_OK && i < sides; i++)
         status = open_observer(replay, &replay->judges[i]);
     return status;
 }

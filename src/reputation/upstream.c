@@ -231,7 +231,7 @@ static int change_peers(struct rep_upstream *upstream, const struct rep_route *r
     struct rep_peer *before[REP_SERVERS];
     unsigned count = upstream->count, owners = upstream->route->count;
     int code = 0;
-    memcpy(before, upstream->peers, count * sizeof(before[0]));
+    memcpy(before, upstream->peers, count * sizeof(struct rep_peer *));
     upstream->count = 0;
     for (unsigned i = 0; i < route->count && code == 0; i++) {
         const struct rep_server *server = &route->servers[i];
