@@ -51,6 +51,11 @@ class Sipp:
         if self.process.wait(3) is None:
             self.process.kill()
 
+    def finish(self, seconds):
+        """Starts no more calls and waits until those under way have ended, as `wait` does."""
+        self.process.signal(signal.SIGUSR1)
+        return self.wait(seconds)
+
     def numbers(self):
         """The last row of the statistics."""
         try:
@@ -127,9 +132,8 @@ class Traffic:
         """Ends it; a check that no call failed, and none was judged without its inputs."""
         # However short the case was, more than a few calls went on beside it.
         settle(max(0, self.begun + TRAFFIC_SECONDS - time.monotonic()))
-        self.client.process.signal(signal.SIGUSR1)
-        status = self.client.wait(8)
         client = self.client
+        status = client.finish(8)
         checks.check(status is not None and client.created > 20 and client.failed == 0
                      and client.successful == client.created, text.format(client.created),
                      f"exit status {status}, {client.created} created, {client.successful} "
