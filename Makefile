@@ -173,6 +173,10 @@ $(BENCHES): bench-%:
 soak: all $(BUILD)/tests/bench/speed/generator ## SOAK_SECONDS (1800) of calls of many shapes at SOAK_RATE (2000) a second
 	@RINGFENCE_BUILD=$(abspath $(BUILD)) tests/soak/run
 
+.PHONY: faults
+faults: all $(BUILD)/tests/bench/speed/generator ## next hops that die, loss, floods, upgrades under 2,000 calls a second: which calls fail
+	@RINGFENCE_BUILD=$(abspath $(BUILD)) tests/faults/run $(BENCH_OPTIONS)
+
 # ---- lint --------------------------------------------------------------------------------------
 C_SOURCES := $(wildcard src/*/*.c)
 C_FILES := $(C_SOURCES) $(wildcard src/*/*.h include/*/*.h tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/bench/*/*.[ch] docs/*.c)

@@ -33,6 +33,13 @@ static const char usage[] =
     "  --asked STATUS what ends a question well    (0: calls)\n"
     "  --busy         never sleep                  --processor N  stay on this one\n"
     "  --tcp, --tls   connections, with --certificate FILE and --key FILE for the latter\n"
+    "  --callees N    next hops (1)                --failures     tell each failed call\n"
+    "  --lost P, --doubled P, --late P             percent of datagrams, each way\n"
+    "  --once         repeat nothing\n"
+    "  --steer        commands on standard input: \"answer N\", \"silent N\", \"closed N\",\n"
+    "                 \"slow N MS\", \"refuse N STATUS\" for next hop N, \"reset N\" (0: the\n"
+    "                 callers) for connections, \"mark\", \"end\"; an end of input is \"end\", "
+    "too\n"
     "  --keep         with --calls: let them ring (--ring 1) or talk until standard input ends\n"
     "Prints a line of JSON when what counts begins (\"measuring\"), when no more calls begin\n"
     "(\"offered\"), with --keep when all calls stand (\"held\"), and at the end (\"result\").\n";
@@ -45,8 +52,13 @@ struct option_row {
     void *value;
 };
 
-static struct generator_settings settings = {
-    .rate = 1000, .seconds = 10, .drain = 4, .callers = 1000000, .sockets = 1, .processor = -1};
+static struct generator_settings settings = {.rate = 1000,
+                                             .seconds = 10,
+                                             .drain = 4,
+                                             .callers = 1000000,
+                                             .sockets = 1,
+                                             .callees = 1,
+                                             .processor = -1};
 
 static const struct option_row rows[] = {
     {"rate", REAL, &settings.rate},
@@ -60,6 +72,13 @@ static const struct option_row rows[] = {
     {"listed", SMALL, &settings.listed},
     {"mark", TEXT, &settings.mark},
     {"sockets", SMALL, &settings.sockets},
+    {"callees", SMALL, &settings.callees},
+    {"lost", REAL, &settings.lost},
+    {"doubled", REAL, &settings.doubled},
+    {"late", REAL, &settings.late},
+    {"steer", FLAG, &settings.steer},
+    {"once", FLAG, &settings.once},
+    {"failures", FLAG, &settings.failures},
     {"seed", WHOLE, &settings.seed},
     {"caller", ADDRESS, &settings.caller},
     {"callee", ADDRESS, &settings.callee},
@@ -144,7 +163,8 @@ static void read_options(int count, char **arguments)
         take_option(&rows[chosen], optarg);
     }
     if (settings.rate <= 0 || settings.sockets == 0 || settings.sockets > GENERATOR_SOCKETS ||
-        settings.callers < 100 || (settings.keep && settings.calls == 0)) {
+        settings.callees == 0 || settings.callees > GENERATOR_CALLEES || settings.callers < 100 ||
+        (settings.keep && settings.steer) || (settings.keep && settings.calls == 0)) {
         fputs(usage, stderr);
         exit(2);
     }
@@ -153,6 +173,7 @@ static void read_options(int count, char **arguments)
 struct loop {
     struct generator_calls *calls;
     struct generator_results results;
+    struct generator_steering steering;
     uint64_t begun;
     uint64_t count_from;
     uint64_t until;
@@ -251,7 +272,10 @@ static void run(struct loop *loop)
     for (;;) {
         uint64_t now = generator_now();
         bool worked = false;
-        bool placing = now < loop->until && (settings.calls == 0 || loop->placed < settings.calls);
+        if (settings.steer)
+            steering_turn(&loop->steering, loop->calls, &loop->results, now);
+        bool placing = now < loop->until && !loop->steering.ended &&
+                       (settings.calls == 0 || loop->placed < settings.calls);
         if (!loop->measuring && now >= loop->count_from)
             begin_measuring(loop, now);
         if (placing) {

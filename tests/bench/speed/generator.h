@@ -7,6 +7,9 @@
  * BYE, 200 over UDP, TCP or TLS, with the retransmissions of RFC 3261 sections 13.3.1.4 and 17.1.
  * Both ends stand in one process: a delay is the difference of two readings of one clock.
  *
+ * The callee may be several next hops, each of which can be made to fail by commands (--steer), and
+ * the network between us and the proxy may be a bad one.
+ *
  * Callers are +1202 and seven digits. Every hundredth number is listed, and a 603 to it is a
  * success; any other failure is one. Of a proxy that is only asked the answer is the success.
  */
@@ -20,6 +23,7 @@
 
 #define GENERATOR_MESSAGE 4096 /* the longest message that is sent or read */
 #define GENERATOR_SOCKETS 64
+#define GENERATOR_CALLEES 8
 #define GENERATOR_SECOND  UINT64_C(1000000000) /* times are nanoseconds */
 
 struct generator_settings {
@@ -35,6 +39,13 @@ struct generator_settings {
     unsigned listed; /* percent of the calls whose caller is listed */
     unsigned asked;  /* calls are questions, which end well by this status; 0: they are calls */
     unsigned sockets;
+    unsigned callees;        /* next hops, of which each answers what it is sent */
+    double lost;             /* percent of the datagrams that a bad network loses */
+    double doubled;          /* ... delivers twice */
+    double late;             /* ... delivers behind what was sent up to 20 ms later */
+    bool steer;              /* commands come on standard input */
+    bool once;               /* repeat nothing */
+    bool failures;           /* tell each failed call */
     bool keep;               /* keep the calls as they are until standard input ends */
     bool direct;             /* no proxy in between */
     bool busy;               /* never sleep */
@@ -45,7 +56,7 @@ struct generator_settings {
     int processor;    /* -1: any */
     const char *mark; /* header that a screened INVITE shows the callee; NULL: not looked for */
     struct sockaddr_in caller; /* the first socket; further ones have the ports that follow */
-    struct sockaddr_in callee;
+    struct sockaddr_in callee; /* the first next hop; further ones have the ports that follow */
     struct sockaddr_in proxy;
 };
 
@@ -66,20 +77,25 @@ struct generator_parties {
 struct generator_parties messages_parties(const struct generator_messages *messages, uint64_t id);
 
 /*
- * Writes a request. `between` goes behind the Via: the Route headers; or, in the ACK to a refusal,
- * the refusal's To line. Returns its length.
+ * Writes a request; one within the dialog is for the callee that has answered. `between` goes
+ * behind the Via: the Route headers; or, in the ACK to a refusal, the refusal's To line. Returns
+ * its length.
  */
 size_t messages_request(const struct generator_messages *messages, enum generator_request request,
-                        unsigned socket, uint64_t id, const char *between, size_t between_length,
-                        char *out);
+                        unsigned socket, unsigned callee, uint64_t id, const char *between,
+                        size_t between_length, char *out);
 
 /* The status line, `head` as messages_answer_head() made it, and what belongs to the status. */
-size_t messages_answer(const struct generator_messages *messages, int status, const char *head,
-                       size_t head_length, char *out);
-size_t messages_bye_answer(const char *head, size_t head_length, char *out);
+size_t messages_answer(const struct generator_messages *messages, unsigned callee, int status,
+                       const char *head, size_t head_length, char *out);
+/* One without a body or Contact. */
+size_t messages_plain_answer(int status, const char *head, size_t head_length, char *out);
 
 /* Copies of a request what its answers repeat; with an id, the To gets the callee's tag. */
 size_t messages_answer_head(const char *request, size_t length, uint64_t id, char *out);
+
+/* Makes the head of a CANCEL's answers that of its INVITE's. */
+void messages_head_of_invite(char *head, size_t length);
 
 /* The Record-Route headers of an answer as Route headers, in reversed order (RFC 3261 12.1.2). */
 size_t messages_route_set(const char *answer, size_t length, char *out);
@@ -113,7 +129,28 @@ char *stream_room(struct generator_stream *stream);
 void stream_push(struct generator_stream *stream, size_t length);
 void stream_flush(struct generator_stream *stream);
 int stream_receive(struct generator_stream *stream, generator_receive_fn *receive, void *argument);
+/* Breaks each connection within a message, by a reset. */
+void stream_reset(struct generator_stream *stream);
 void stream_close(struct generator_stream *stream);
+
+/* ---- network: what becomes of datagrams in one direction --------------------------------------
+ */
+
+enum network_fate { NETWORK_PASSES, NETWORK_LOST, NETWORK_DOUBLED, NETWORK_LATE };
+
+struct generator_network;
+
+/* NULL: nothing ever becomes of them. */
+struct generator_network *network_create(const struct generator_settings *settings);
+/* Everything is late from now on, by so much. */
+void network_slow_down(struct generator_network *network, uint64_t delay);
+enum network_fate network_draw(struct generator_network *network);
+/* Keeps a late one. */
+void network_keep(struct generator_network *network, const char *bytes, size_t length,
+                  uint64_t now);
+/* The next one whose time has come, for the caller to copy before the next call; or 0. */
+size_t network_due(struct generator_network *network, uint64_t now, const char **bytes);
+void network_destroy(struct generator_network *network);
 
 /* ---- link: one socket with a batch of messages to be sent ------------------------------------ */
 
@@ -132,6 +169,10 @@ void link_flush(struct generator_link *link);
 /* Hands over what has arrived, one batch at most; returns how many. */
 int link_receive(struct generator_link *link, generator_receive_fn *receive, void *argument);
 uint64_t link_unsent(const struct generator_link *link);
+/* What arrives from now on is read so much later. */
+void link_slow_down(struct generator_link *link, uint64_t delay);
+/* Of connections: see stream_reset(). */
+void link_reset(struct generator_link *link);
 void link_close(struct generator_link *link);
 
 uint64_t generator_now(void);
@@ -184,11 +225,14 @@ struct generator_results {
     double own_cpu_between; /* seconds of processor time of the generator */
     struct generator_delays *to_trying;
     struct generator_delays *to_ringing;
+    struct generator_delays *to_ringing_lately; /* since the last mark */
     struct generator_delays *to_refusal;
 };
 
 void results_init(struct generator_results *results);
 void results_delay(struct generator_delays *delays, uint64_t ns);
+/* Counts up to here, and delays since the last mark. */
+void results_mark(struct generator_results *results, uint64_t now);
 void results_print(const struct generator_results *results);
 void results_free(struct generator_results *results);
 
@@ -204,6 +248,32 @@ void calls_start(struct generator_calls *calls, bool counted, uint64_t now);
 /* Timers and arrived messages; false when there was nothing to do. */
 bool calls_turn(struct generator_calls *calls, uint64_t now);
 void calls_wait(struct generator_calls *calls, uint64_t nanoseconds);
+
+enum hop_mode {
+    HOP_ANSWERS,
+    HOP_SILENT,  /* reads nothing that it understands, as one that was stopped */
+    HOP_CLOSED,  /* its socket is gone, and with it what it knew of calls */
+    HOP_SLOW,    /* `value` milliseconds behind */
+    HOP_REFUSES, /* new calls and OPTIONS, by the status `value` */
+    HOP_RESETS,  /* breaks its connections once, and answers */
+};
+/* callee: from 1; 0 with HOP_RESETS: the callers' connections. */
+void calls_set_mode(struct generator_calls *calls, unsigned callee, enum hop_mode mode,
+                    unsigned value);
+/* ---- steering: a command a line on standard input ----------------------------------------------
+ */
+
+struct generator_steering {
+    char line[256];
+    size_t length;
+    uint64_t looked_at;
+    bool ended; /* standard input, or by "end": no more calls are placed */
+};
+
+/* Does what has been commanded since, and tells so on standard output. */
+void steering_turn(struct generator_steering *steering, struct generator_calls *calls,
+                   struct generator_results *results, uint64_t now);
+
 /* Calls that are not as far as they shall come with `keep`. */
 uint64_t calls_unsettled(const struct generator_calls *calls);
 /* Counts what is still under way as failed. */

@@ -17,7 +17,7 @@
 #define SLOTS_MAX (UINT64_C(1) << 23)
 
 enum caller_state { CALLER_INVITED, CALLER_PROCEEDING, CALLER_TALKING, CALLER_LEAVING };
-enum callee_state { CALLEE_NONE, CALLEE_RINGING, CALLEE_ANSWERED, CALLEE_TALKING };
+enum callee_state { CALLEE_NONE, CALLEE_RINGING, CALLEE_ANSWERED, CALLEE_TALKING, CALLEE_GONE };
 
 /* Both ends of a call. */
 struct call {
@@ -28,11 +28,20 @@ struct call {
     uint16_t route_length;
     uint16_t answer_head_length;
     uint8_t socket;
+    uint8_t hop;    /* of the callee, once there is one */
     uint8_t caller; /* enum caller_state */
     uint8_t callee; /* enum callee_state */
     bool counted;
     bool trying_seen;
     bool ringing_seen;
+};
+
+/* A callee: where calls are sent to. */
+struct hop {
+    struct generator_calls *calls;
+    struct generator_link *link; /* NULL: closed */
+    enum hop_mode mode;
+    int status; /* with HOP_REFUSES */
 };
 
 struct generator_calls {
@@ -41,7 +50,7 @@ struct generator_calls {
     struct generator_messages *messages;
     struct generator_timers *timers;
     struct generator_link *callers[GENERATOR_SOCKETS];
-    struct generator_link *callee;
+    struct hop hops[GENERATOR_CALLEES];
     char mark[128]; /* "\r\nName:" */
     uint64_t number;
     uint64_t settled;
@@ -80,6 +89,14 @@ static uint32_t slots_needed(const struct generator_settings *settings)
     return (uint32_t)slots;
 }
 
+static void open_hop(struct generator_calls *calls, unsigned number)
+{
+    const struct generator_settings *settings = &calls->settings;
+    const struct sockaddr_in *to_caller = settings->direct ? &settings->caller : &settings->proxy;
+    struct sockaddr_in own = with_port_added(settings->callee, number);
+    calls->hops[number].link = link_open(settings, &own, to_caller, true);
+}
+
 struct generator_calls *calls_create(const struct generator_settings *settings,
                                      struct generator_results *results)
 {
@@ -89,12 +106,14 @@ struct generator_calls *calls_create(const struct generator_settings *settings,
     calls->messages = messages_create(settings);
     calls->timers = timers_create(settings->ring_ms, settings->hold_ms);
     const struct sockaddr_in *to_callee = settings->direct ? &settings->callee : &settings->proxy;
-    const struct sockaddr_in *to_caller = settings->direct ? &settings->caller : &settings->proxy;
     for (unsigned i = 0; i < settings->sockets; i++) {
         struct sockaddr_in own = with_port_added(settings->caller, i);
         calls->callers[i] = link_open(settings, &own, to_callee, false);
     }
-    calls->callee = link_open(settings, &settings->callee, to_caller, true);
+    for (unsigned i = 0; i < settings->callees; i++) {
+        calls->hops[i].calls = calls;
+        open_hop(calls, i);
+    }
     if (settings->mark != NULL)
         snprintf(calls->mark, sizeof(calls->mark), "\r\n%s:", settings->mark);
     calls->slot_count = slots_needed(settings);
@@ -123,11 +142,33 @@ static void end(struct generator_calls *calls, struct call *call)
     memset(call, 0, sizeof(*call));
 }
 
+/* Seconds are those of the monotonic clock. */
+static void tell_failure(const struct generator_calls *calls, const struct call *call,
+                         const uint64_t *reason)
+{
+    static const char *const stages[] = {"invited", "invited", "talking", "leaving"};
+    const struct generator_results *results = calls->results;
+    char why[16] = "unfinished";
+    if (reason == &results->timed_out)
+        snprintf(why, sizeof(why), "no answer");
+    else if (reason != &results->unfinished)
+        snprintf(why, sizeof(why), "%u", (unsigned)(reason - results->statuses));
+    bool rang = call->caller <= CALLER_PROCEEDING && call->ringing_seen;
+    printf("{\"event\": \"failed\", \"begun\": %.3f, \"ended\": %.3f, \"stage\": \"%s\", "
+           "\"why\": \"%s\", \"callee\": %u, \"gone\": %s}\n",
+           (double)call->invited_at / 1e9, (double)generator_now() / 1e9,
+           rang ? "ringing" : stages[call->caller], why,
+           call->callee == CALLEE_NONE ? 0 : call->hop + 1U,
+           call->callee == CALLEE_GONE ? "true" : "false");
+}
+
 static void fail(struct generator_calls *calls, struct call *call, uint64_t *reason)
 {
     if (call->counted) {
         calls->results->failed++;
         (*reason)++;
+        if (calls->settings.failures)
+            tell_failure(calls, call, reason);
     }
     end(calls, call);
 }
@@ -145,17 +186,29 @@ static void send_request(struct generator_calls *calls, const struct call *call,
 {
     struct generator_link *link = calls->callers[call->socket];
     bool dialog = request != GENERATOR_INVITE;
-    link_push(link, messages_request(calls->messages, request, call->socket, call->id,
+    link_push(link, messages_request(calls->messages, request, call->socket, call->hop, call->id,
                                      dialog ? call->route : NULL, dialog ? call->route_length : 0,
                                      link_room(link)));
 }
 
+static bool is_mute(const struct hop *hop)
+{
+    return hop->link == NULL || hop->mode == HOP_SILENT;
+}
+
 static void send_answer(struct generator_calls *calls, const struct call *call)
 {
-    link_push(calls->callee,
-              messages_answer(calls->messages, call->callee == CALLEE_RINGING ? 180 : 200,
-                              call->answer_head, call->answer_head_length,
-                              link_room(calls->callee)));
+    const struct hop *hop = &calls->hops[call->hop];
+    if (is_mute(hop))
+        return;
+    link_push(hop->link, messages_answer(
+                             calls->messages, call->hop, call->callee == CALLEE_RINGING ? 180 : 200,
+                             call->answer_head, call->answer_head_length, link_room(hop->link)));
+}
+
+static void send_plain_answer(const struct hop *hop, int status, const char *head, size_t length)
+{
+    link_push(hop->link, messages_plain_answer(status, head, length, link_room(hop->link)));
 }
 
 void calls_start(struct generator_calls *calls, bool counted, uint64_t now)
@@ -222,8 +275,8 @@ static void refused(struct generator_calls *calls, const struct generator_view *
     uint64_t number = (view->id >> SLOT_BITS) - calls->settings.seed;
     unsigned socket = (unsigned)(number % calls->settings.sockets);
     struct generator_link *link = calls->callers[socket];
-    link_push(link, messages_request(calls->messages, GENERATOR_REFUSAL_ACK, socket, view->id, to,
-                                     to_length, link_room(link)));
+    link_push(link, messages_request(calls->messages, GENERATOR_REFUSAL_ACK, socket, 0, view->id,
+                                     to, to_length, link_room(link)));
     if (call == NULL || call->caller > CALLER_PROCEEDING)
         return;
     bool asked = view->status == (int)calls->settings.asked;
@@ -247,9 +300,11 @@ static void provisional(struct generator_calls *calls, struct call *call, int st
     *seen = true;
     if (status > 100 && calls->settings.keep && calls->settings.ring_ms > 0)
         calls->settled++;
-    if (call->counted)
-        results_delay(status == 100 ? results->to_trying : results->to_ringing,
-                      now - call->invited_at);
+    if (!call->counted)
+        return;
+    results_delay(status == 100 ? results->to_trying : results->to_ringing, now - call->invited_at);
+    if (status > 100)
+        results_delay(results->to_ringing_lately, now - call->invited_at);
 }
 
 static void caller_receive(void *argument, const char *message, size_t length, uint64_t now)
@@ -277,15 +332,35 @@ static void caller_receive(void *argument, const char *message, size_t length, u
         succeed(calls, call, &calls->results->ok);
 }
 
-static void invited(struct generator_calls *calls, struct call *call, const char *message,
-                    size_t length, uint64_t now)
+/* It rings at another callee already, where the proxy has turned to when this one kept it waiting;
+ * here nobody is going to answer before the CANCEL. */
+static void invited_too(const struct hop *hop, const char *head, size_t length)
 {
-    if (call->callee != CALLEE_NONE) {
+    send_plain_answer(hop, 180, head, length);
+}
+
+static void invited(struct generator_calls *calls, struct hop *hop, struct call *call,
+                    const char *message, size_t length, uint64_t now)
+{
+    char head[GENERATOR_MESSAGE];
+    uint8_t number = (uint8_t)(hop - calls->hops);
+    bool known = call->callee != CALLEE_NONE && call->callee != CALLEE_GONE;
+    if (known && call->hop == number) {
         send_answer(calls, call);
         return;
     }
-    char head[GENERATOR_MESSAGE];
-    call->answer_head_length = (uint16_t)messages_answer_head(message, length, call->id, head);
+    size_t head_length = messages_answer_head(message, length, call->id, head);
+    if (hop->mode == HOP_REFUSES) {
+        send_plain_answer(hop, hop->status, head, head_length);
+        return;
+    }
+    if (known) {
+        invited_too(hop, head, head_length);
+        return;
+    }
+    free(call->answer_head);
+    call->hop = number;
+    call->answer_head_length = (uint16_t)head_length;
     call->answer_head = zeroed(1, call->answer_head_length);
     memcpy(call->answer_head, head, call->answer_head_length);
     calls->results->invites++;
@@ -303,34 +378,61 @@ static void invited(struct generator_calls *calls, struct call *call, const char
     timers_add(calls->timers, TIMER_ANSWER, 0, call->id, now);
 }
 
+static void cancelled(const struct hop *hop, const struct call *call, const char *message,
+                      size_t length)
+{
+    char head[GENERATOR_MESSAGE];
+    size_t head_length = messages_answer_head(message, length, call->id, head);
+    send_plain_answer(hop, 200, head, head_length);
+    if (hop == &hop->calls->hops[call->hop] && call->callee >= CALLEE_ANSWERED)
+        return;
+    messages_head_of_invite(head, head_length);
+    send_plain_answer(hop, 487, head, head_length);
+}
+
+/* OPTIONS, and the BYE of a call: 481 when it is none of this callee's. */
+static void answer_plainly(const struct hop *hop, const struct call *call, const char *message,
+                           size_t length)
+{
+    char head[GENERATOR_MESSAGE];
+    bool probe = message[0] == 'O';
+    size_t head_length = messages_answer_head(message, length, probe ? 1 : 0, head);
+    int status = probe && hop->mode == HOP_REFUSES ? hop->status : 200;
+    if (!probe && call->callee == CALLEE_GONE)
+        status = 481;
+    send_plain_answer(hop, status, head, head_length);
+}
+
 static void callee_receive(void *argument, const char *message, size_t length, uint64_t now)
 {
-    struct generator_calls *calls = argument;
+    struct hop *hop = argument;
+    struct generator_calls *calls = hop->calls;
     struct generator_view view;
     struct call *call = NULL;
+    if (is_mute(hop))
+        return;
     if (messages_read(message, length, &view) && view.status == 0)
         call = find(calls, view.id);
-    if (call == NULL) {
+    if (view.method == 'O')
+        answer_plainly(hop, NULL, message, length);
+    else if (call == NULL)
         calls->results->strays++;
-        return;
-    }
-    if (view.method == 'I') {
-        invited(calls, call, message, length, now);
-        return;
-    }
-    if (call->callee == CALLEE_ANSWERED)
+    else if (view.method == 'I')
+        invited(calls, hop, call, message, length, now);
+    else if (view.method == 'C')
+        cancelled(hop, call, message, length);
+    else if (call->callee == CALLEE_ANSWERED && hop == &calls->hops[call->hop])
         call->callee = CALLEE_TALKING;
-    if (view.method == 'B') {
-        char head[GENERATOR_MESSAGE];
-        size_t head_length = messages_answer_head(message, length, 0, head);
-        link_push(calls->callee, messages_bye_answer(head, head_length, link_room(calls->callee)));
-    }
+    if (call != NULL && view.method == 'B')
+        answer_plainly(hop, call, message, length);
 }
 
 static void repeat(struct generator_calls *calls, struct call *call, enum timer_kind kind,
                    unsigned stage, uint64_t now)
 {
     struct generator_results *results = calls->results;
+    if (calls->settings.once)
+        return;
     if (stage >= (kind == TIMER_INVITE ? INVITE_STAGES : OTHER_STAGES)) {
         fail(calls, call, &results->timed_out);
         return;
@@ -356,7 +458,7 @@ static void fired(void *argument, uint64_t id, enum timer_kind kind, unsigned st
         return;
     if (kind == TIMER_HOLD) {
         leave(calls, call, now);
-    } else if (kind == TIMER_RING) {
+    } else if (kind == TIMER_RING && call->callee == CALLEE_RINGING) {
         call->callee = CALLEE_ANSWERED;
         send_answer(calls, call);
         timers_add(calls->timers, TIMER_ANSWER, 0, id, now);
@@ -375,20 +477,60 @@ bool calls_turn(struct generator_calls *calls, uint64_t now)
         worked = link_receive(calls->callers[i], caller_receive, calls) > 0 || worked;
         link_flush(calls->callers[i]);
     }
-    worked = link_receive(calls->callee, callee_receive, calls) > 0 || worked;
-    link_flush(calls->callee);
+    for (unsigned i = 0; i < calls->settings.callees; i++) {
+        struct hop *hop = &calls->hops[i];
+        if (hop->link == NULL)
+            continue;
+        worked = link_receive(hop->link, callee_receive, hop) > 0 || worked;
+        link_flush(hop->link);
+    }
     return worked;
 }
 
 void calls_wait(struct generator_calls *calls, uint64_t nanoseconds)
 {
-    struct pollfd polled[GENERATOR_SOCKETS + 1];
+    struct pollfd polled[GENERATOR_SOCKETS + GENERATOR_CALLEES];
     unsigned count = 0;
     for (; count < calls->settings.sockets; count++)
         polled[count] = (struct pollfd){link_descriptor(calls->callers[count]), POLLIN, 0};
-    polled[count++] = (struct pollfd){link_descriptor(calls->callee), POLLIN, 0};
+    for (unsigned i = 0; i < calls->settings.callees; i++)
+        if (calls->hops[i].link != NULL)
+            polled[count++] = (struct pollfd){link_descriptor(calls->hops[i].link), POLLIN, 0};
     struct timespec time = {0, (long)nanoseconds};
     ppoll(polled, count, &time, NULL);
+}
+
+/* Its calls are over, whatever the other ends think. */
+static void close_hop(struct generator_calls *calls, unsigned number)
+{
+    link_close(calls->hops[number].link);
+    calls->hops[number].link = NULL;
+    for (uint32_t i = 0; i < calls->slot_count; i++) {
+        struct call *call = &calls->slots[i];
+        if (call->id != 0 && call->callee != CALLEE_NONE && call->hop == number)
+            call->callee = CALLEE_GONE;
+    }
+}
+
+void calls_set_mode(struct generator_calls *calls, unsigned callee, enum hop_mode mode,
+                    unsigned value)
+{
+    if (callee == 0) {
+        for (unsigned i = 0; i < calls->settings.sockets && mode == HOP_RESETS; i++)
+            link_reset(calls->callers[i]);
+        return;
+    }
+    struct hop *hop = &calls->hops[callee - 1];
+    if (mode == HOP_CLOSED && hop->link != NULL)
+        close_hop(calls, callee - 1);
+    if (mode != HOP_CLOSED && hop->link == NULL)
+        open_hop(calls, callee - 1);
+    if (mode == HOP_RESETS)
+        link_reset(hop->link);
+    if (hop->link != NULL)
+        link_slow_down(hop->link, mode == HOP_SLOW ? value * (GENERATOR_SECOND / 1000) : 0);
+    hop->mode = mode == HOP_RESETS ? HOP_ANSWERS : mode;
+    hop->status = (int)value;
 }
 
 uint64_t calls_unsettled(const struct generator_calls *calls)
@@ -408,7 +550,9 @@ void calls_destroy(struct generator_calls *calls)
 {
     for (unsigned i = 0; i < calls->settings.sockets; i++)
         link_close(calls->callers[i]);
-    link_close(calls->callee);
+    for (unsigned i = 0; i < calls->settings.callees; i++)
+        if (calls->hops[i].link != NULL)
+            link_close(calls->hops[i].link);
     timers_destroy(calls->timers);
     messages_destroy(calls->messages);
     free(calls->slots);

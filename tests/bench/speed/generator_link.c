@@ -15,7 +15,9 @@
 #define SEND_ATTEMPTS 1000
 
 struct generator_link {
-    struct generator_stream *stream; /* NULL: datagrams */
+    struct generator_stream *stream;  /* NULL: datagrams */
+    struct generator_network *inward; /* NULL: a good one */
+    struct generator_network *outward;
     int descriptor;
     unsigned queued;
     uint64_t unsent;
@@ -77,6 +79,8 @@ struct generator_link *link_open(const struct generator_settings *settings,
         exit(1);
     }
     prepare(link);
+    link->inward = network_create(settings);
+    link->outward = network_create(settings);
     return link;
 }
 
@@ -96,18 +100,27 @@ char *link_room(struct generator_link *link)
 
 void link_push(struct generator_link *link, size_t length)
 {
-    if (link->stream != NULL)
+    if (link->stream != NULL) {
         stream_push(link->stream, length);
-    else
+        return;
+    }
+    enum network_fate fate = link->outward != NULL ? network_draw(link->outward) : NETWORK_PASSES;
+    char *room = link->out_bytes[link->queued];
+    if (fate == NETWORK_LATE)
+        network_keep(link->outward, room, length, generator_now());
+    if (fate == NETWORK_LATE || fate == NETWORK_LOST)
+        return;
+    link->out_vector[link->queued++].iov_len = length;
+    if (fate == NETWORK_DOUBLED) {
+        memcpy(link_room(link), room, length);
         link->out_vector[link->queued++].iov_len = length;
+    }
 }
 
-void link_flush(struct generator_link *link)
+static void send_queued(struct generator_link *link)
 {
     unsigned sent = 0;
     unsigned attempts = 0;
-    if (link->stream != NULL)
-        stream_flush(link->stream);
     while (sent < link->queued) {
         int done = sendmmsg(link->descriptor, link->out + sent, link->queued - sent, 0);
         if (done > 0) {
@@ -120,11 +133,50 @@ void link_flush(struct generator_link *link)
     link->queued = 0;
 }
 
+void link_flush(struct generator_link *link)
+{
+    const char *bytes;
+    size_t length;
+    if (link->stream != NULL) {
+        stream_flush(link->stream);
+        return;
+    }
+    while (link->outward != NULL &&
+           (length = network_due(link->outward, generator_now(), &bytes)) > 0) {
+        memcpy(link_room(link), bytes, length);
+        link->out_vector[link->queued++].iov_len = length;
+    }
+    send_queued(link);
+}
+
+/* Through a bad network; returns how many have come out of it. */
+static int hand_over_some(struct generator_link *link, int count, uint64_t now,
+                          generator_receive_fn *receive, void *argument)
+{
+    const char *bytes;
+    size_t length;
+    int handed = 0;
+    for (int i = 0; i < count; i++) {
+        enum network_fate fate = network_draw(link->inward);
+        if (fate == NETWORK_LATE)
+            network_keep(link->inward, in_bytes[i], in[i].msg_len, now);
+        for (int times = fate == NETWORK_DOUBLED ? 2 : fate == NETWORK_PASSES; times > 0; times--) {
+            receive(argument, in_bytes[i], in[i].msg_len, now);
+            handed++;
+        }
+    }
+    for (; (length = network_due(link->inward, now, &bytes)) > 0; handed++)
+        receive(argument, bytes, length, now);
+    return handed;
+}
+
 int link_receive(struct generator_link *link, generator_receive_fn *receive, void *argument)
 {
     if (link->stream != NULL)
         return stream_receive(link->stream, receive, argument);
     int count = recvmmsg(link->descriptor, in, BATCH, MSG_DONTWAIT, NULL);
+    if (link->inward != NULL)
+        return hand_over_some(link, count, generator_now(), receive, argument);
     if (count <= 0)
         return 0;
     uint64_t now = generator_now();
@@ -138,8 +190,22 @@ uint64_t link_unsent(const struct generator_link *link)
     return link->unsent;
 }
 
+void link_slow_down(struct generator_link *link, uint64_t delay)
+{
+    if (link->inward != NULL)
+        network_slow_down(link->inward, delay);
+}
+
+void link_reset(struct generator_link *link)
+{
+    if (link->stream != NULL)
+        stream_reset(link->stream);
+}
+
 void link_close(struct generator_link *link)
 {
+    network_destroy(link->inward);
+    network_destroy(link->outward);
     if (link->stream != NULL)
         stream_close(link->stream);
     else

@@ -52,9 +52,9 @@ struct request {
 
 struct generator_messages {
     struct generator_settings settings;
-    char contact[128];
+    char contacts[GENERATOR_CALLEES][128];
     char session_part[1024];
-    struct request requests[][GENERATOR_BYE + 1]; /* for each socket */
+    struct request requests[][GENERATOR_BYE + 1]; /* for each socket and callee */
 };
 
 static void find_places(struct text *text)
@@ -112,8 +112,9 @@ static const char *suffix_of(const struct generator_settings *settings)
     return settings->tls ? ";transport=tls" : settings->tcp ? ";transport=tcp" : "";
 }
 
-/* The texts of one socket. The branch's letter tells the transactions of a call apart. */
-static void make_texts(struct generator_messages *messages, unsigned socket)
+/* The texts of one socket to one callee. The branch's letter tells the transactions of a call
+ * apart. */
+static void make_texts(struct generator_messages *messages, unsigned socket, unsigned callee)
 {
     static const char *const methods[] = {"INVITE", "ACK", "ACK", "BYE"};
     static const char branches[] = {'i', 'a', 'i', 'b'};
@@ -124,10 +125,11 @@ static void make_texts(struct generator_messages *messages, unsigned socket)
     inet_ntop(AF_INET, &messages->settings.caller.sin_addr, host, sizeof(host));
     snprintf(own, sizeof(own), "%s:%u", host, ntohs(messages->settings.caller.sin_port) + socket);
     inet_ntop(AF_INET, &messages->settings.callee.sin_addr, host, sizeof(host));
-    snprintf(peer, sizeof(peer), "%s:%u", host, ntohs(messages->settings.callee.sin_port));
+    snprintf(peer, sizeof(peer), "%s:%u", host, ntohs(messages->settings.callee.sin_port) + callee);
+    struct request *requests = messages->requests[socket * messages->settings.callees + callee];
     for (unsigned i = GENERATOR_INVITE; i <= GENERATOR_BYE; i++) {
-        struct text *head = &messages->requests[socket][i].head;
-        struct text *tail = &messages->requests[socket][i].tail;
+        struct text *head = &requests[i].head;
+        struct text *tail = &requests[i].tail;
         bool dialog = i == GENERATOR_ACK || i == GENERATOR_BYE;
         snprintf(head->bytes, sizeof(head->bytes),
                  "%s sip:%s%s%s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=z9hG4bK%c" ID ";rport\r\n",
@@ -165,7 +167,8 @@ static void make_texts(struct generator_messages *messages, unsigned socket)
 struct generator_messages *messages_create(const struct generator_settings *settings)
 {
     struct generator_messages *messages =
-        calloc(1, sizeof(*messages) + settings->sockets * sizeof(messages->requests[0]));
+        calloc(1, sizeof(*messages) + (size_t)settings->sockets * settings->callees *
+                                          sizeof(messages->requests[0]));
     if (messages == NULL) {
         perror("generator: memory");
         exit(1);
@@ -173,14 +176,15 @@ struct generator_messages *messages_create(const struct generator_settings *sett
     messages->settings = *settings;
     char host[INET_ADDRSTRLEN];
     inet_ntop(AF_INET, &settings->callee.sin_addr, host, sizeof(host));
-    snprintf(messages->contact, sizeof(messages->contact),
-             "Contact: <sip:%s:%u%s>\r\nServer: Callee/1.0\r\n", host,
-             ntohs(settings->callee.sin_port), suffix_of(settings));
+    for (unsigned i = 0; i < settings->callees; i++)
+        snprintf(messages->contacts[i], sizeof(messages->contacts[i]),
+                 "Contact: <sip:%s:%u%s>\r\nServer: Callee/1.0\r\n", host,
+                 ntohs(settings->callee.sin_port) + i, suffix_of(settings));
     snprintf(messages->session_part, sizeof(messages->session_part),
              "Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s", strlen(session),
              session);
-    for (unsigned i = 0; i < settings->sockets; i++)
-        make_texts(messages, i);
+    for (unsigned i = 0; i < settings->sockets * settings->callees; i++)
+        make_texts(messages, i / settings->callees, i % settings->callees);
     return messages;
 }
 
@@ -202,10 +206,11 @@ struct generator_parties messages_parties(const struct generator_messages *messa
 }
 
 size_t messages_request(const struct generator_messages *messages, enum generator_request request,
-                        unsigned socket, uint64_t id, const char *between, size_t between_length,
-                        char *out)
+                        unsigned socket, unsigned callee, uint64_t id, const char *between,
+                        size_t between_length, char *out)
 {
-    const struct request *texts = &messages->requests[socket][request];
+    const struct request *texts =
+        &messages->requests[socket * messages->settings.callees + callee][request];
     struct generator_parties parties = messages_parties(messages, id);
     size_t length = fill(&texts->head, id, parties, out);
     if (between_length > 0)
@@ -225,20 +230,23 @@ static size_t append_text(char *out, size_t length, const char *text)
     return append(out, length, text, strlen(text));
 }
 
-size_t messages_answer(const struct generator_messages *messages, int status, const char *head,
-                       size_t head_length, char *out)
+size_t messages_answer(const struct generator_messages *messages, unsigned callee, int status,
+                       const char *head, size_t head_length, char *out)
 {
     size_t length =
         append_text(out, 0, status == 180 ? "SIP/2.0 180 Ringing\r\n" : "SIP/2.0 200 OK\r\n");
     length = append(out, length, head, head_length);
-    length = append_text(out, length, messages->contact);
+    length = append_text(out, length, messages->contacts[callee]);
     return append_text(out, length,
                        status == 180 ? "Content-Length: 0\r\n\r\n" : messages->session_part);
 }
 
-size_t messages_bye_answer(const char *head, size_t head_length, char *out)
+size_t messages_plain_answer(int status, const char *head, size_t head_length, char *out)
 {
-    size_t length = append_text(out, 0, "SIP/2.0 200 OK\r\n");
+    char line[] = "SIP/2.0 200 OK\r\n";
+    for (int i = 10; i >= 8; i--, status /= 10)
+        line[i] = (char)('0' + status % 10);
+    size_t length = append_text(out, 0, line);
     length = append(out, length, head, head_length);
     return append_text(out, length, "Content-Length: 0\r\n\r\n");
 }
@@ -281,6 +289,14 @@ size_t messages_answer_head(const char *request, size_t length, uint64_t id, cha
         }
     }
     return written;
+}
+
+void messages_head_of_invite(char *head, size_t length)
+{
+    static const char cancel[] = " CANCEL\r\n";
+    char *at = memmem(head, length, cancel, strlen(cancel));
+    if (at != NULL)
+        memcpy(at + 1, "INVITE", strlen("INVITE"));
 }
 
 size_t messages_route_set(const char *answer, size_t length, char *out)

@@ -29,6 +29,7 @@ void results_init(struct generator_results *results)
     memset(results, 0, sizeof(*results));
     results->to_trying = delays_create();
     results->to_ringing = delays_create();
+    results->to_ringing_lately = delays_create();
     results->to_refusal = delays_create();
 }
 
@@ -90,6 +91,17 @@ static void print_statuses(const struct generator_results *results)
     putchar('}');
 }
 
+void results_mark(struct generator_results *results, uint64_t now)
+{
+    printf("{\"event\": \"mark\", \"at\": %.6f, \"started\": %llu, \"ok\": %llu, \"failed\": %llu",
+           (double)now / 1e9, (unsigned long long)results->started, (unsigned long long)results->ok,
+           (unsigned long long)results->failed);
+    print_delays("to_ringing_us", results->to_ringing_lately);
+    printf("}\n");
+    fflush(stdout);
+    memset(results->to_ringing_lately, 0, sizeof(*results->to_ringing_lately));
+}
+
 void results_print(const struct generator_results *results)
 {
     const struct {
@@ -128,5 +140,6 @@ void results_free(struct generator_results *results)
 {
     free(results->to_trying);
     free(results->to_ringing);
+    free(results->to_ringing_lately);
     free(results->to_refusal);
 }

@@ -31,10 +31,12 @@ struct connection {
 
 struct generator_stream {
     int listener; /* -1: the only connection is ours */
+    const struct generator_settings *settings;
+    struct sockaddr_in own;
+    struct sockaddr_in to;
     int poller;
     SSL_CTX *context; /* NULL: plain */
-    unsigned count;
-    unsigned current; /* what is pushed goes there: who spoke last */
+    unsigned current; /* what is pushed goes there: who spoke last; if it is gone, nowhere */
     struct connection *connections[CONNECTIONS];
     char room[GENERATOR_MESSAGE];
 };
@@ -59,49 +61,85 @@ static SSL_CTX *make_context(const struct generator_settings *settings)
     return context;
 }
 
+static void release(struct connection *connection)
+{
+    SSL_free(connection->ssl);
+    close(connection->descriptor);
+    free(connection);
+}
+
 /* The handshake is the only thing that blocks. */
 static void add(struct generator_stream *stream, int descriptor, bool accepted)
 {
     const int on = 1;
     struct connection *connection = calloc(1, sizeof(*connection));
-    if (connection == NULL || stream->count == CONNECTIONS)
+    unsigned place = 0;
+    while (place < CONNECTIONS && stream->connections[place] != NULL)
+        place++;
+    if (connection == NULL || place == CONNECTIONS)
         give_up("connections");
     connection->descriptor = descriptor;
     (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (stream->context != NULL) {
         connection->ssl = SSL_new(stream->context);
         SSL_set_fd(connection->ssl, descriptor);
-        if ((accepted ? SSL_accept(connection->ssl) : SSL_connect(connection->ssl)) != 1)
-            give_up("handshake");
+        if ((accepted ? SSL_accept(connection->ssl) : SSL_connect(connection->ssl)) != 1) {
+            if (!stream->settings->steer)
+                give_up("handshake");
+            release(connection);
+            return;
+        }
     }
     (void)fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = stream->count};
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = place};
     if (epoll_ctl(stream->poller, EPOLL_CTL_ADD, descriptor, &event) != 0)
         give_up("epoll");
-    stream->current = stream->count;
-    stream->connections[stream->count++] = connection;
+    stream->current = place;
+    stream->connections[place] = connection;
+}
+
+static int open_socket(const struct sockaddr_in *own)
+{
+    const int on = 1;
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0)
+        give_up("socket");
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(descriptor, (const struct sockaddr *)own, sizeof(*own)) != 0)
+        give_up("bind");
+    return descriptor;
+}
+
+/* Ours, to the proxy. */
+static void connect_to(struct generator_stream *stream)
+{
+    int descriptor = open_socket(&stream->own);
+    if (connect(descriptor, (const struct sockaddr *)&stream->to, sizeof(stream->to)) == 0) {
+        add(stream, descriptor, false);
+        return;
+    }
+    if (!stream->settings->steer)
+        give_up("connect");
+    close(descriptor);
 }
 
 struct generator_stream *stream_open(const struct generator_settings *settings,
                                      const struct sockaddr_in *own, const struct sockaddr_in *to)
 {
-    const int on = 1;
     struct generator_stream *stream = calloc(1, sizeof(*stream));
-    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (stream == NULL || descriptor < 0)
+    if (stream == NULL)
         give_up("memory");
+    stream->settings = settings;
     stream->listener = -1;
+    stream->own = *own;
     stream->poller = epoll_create1(EPOLL_CLOEXEC);
     stream->context = make_context(settings);
-    (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(descriptor, (const struct sockaddr *)own, sizeof(*own)) != 0)
-        give_up("bind");
     if (to != NULL) {
-        if (connect(descriptor, (const struct sockaddr *)to, sizeof(*to)) != 0)
-            give_up("connect");
-        add(stream, descriptor, false);
+        stream->to = *to;
+        connect_to(stream);
         return stream;
     }
+    int descriptor = open_socket(own);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = CONNECTIONS};
     if (listen(descriptor, CONNECTIONS) != 0 ||
         epoll_ctl(stream->poller, EPOLL_CTL_ADD, descriptor, &event) != 0)
@@ -123,6 +161,8 @@ char *stream_room(struct generator_stream *stream)
 void stream_push(struct generator_stream *stream, size_t length)
 {
     struct connection *connection = stream->connections[stream->current];
+    if (connection == NULL)
+        return;
     if (connection->out_start + connection->out_length + length > OUTPUT_BYTES) {
         memmove(connection->out, connection->out + connection->out_start, connection->out_length);
         connection->out_start = 0;
@@ -141,19 +181,26 @@ static ssize_t put(const struct connection *connection, const char *bytes, size_
     return SSL_write_ex(connection->ssl, bytes, length, &done) == 1 ? (ssize_t)done : -1;
 }
 
+/* 0: the connection is over; -1: there is nothing yet. */
 static ssize_t get(const struct connection *connection, char *memory, size_t size)
 {
-    if (connection->ssl == NULL)
-        return recv(connection->descriptor, memory, size, 0);
     size_t done = 0;
-    return SSL_read_ex(connection->ssl, memory, size, &done) == 1 ? (ssize_t)done : -1;
+    if (connection->ssl == NULL) {
+        ssize_t got = recv(connection->descriptor, memory, size, 0);
+        return got < 0 && errno != EAGAIN ? 0 : got;
+    }
+    int result = SSL_read_ex(connection->ssl, memory, size, &done);
+    if (result == 1)
+        return (ssize_t)done;
+    int error = SSL_get_error(connection->ssl, result);
+    return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? -1 : 0;
 }
 
 void stream_flush(struct generator_stream *stream)
 {
-    for (unsigned i = 0; i < stream->count; i++) {
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
         struct connection *connection = stream->connections[i];
-        while (connection->out_length > 0) {
+        while (connection != NULL && connection->out_length > 0) {
             size_t length =
                 connection->out_length < LONGEST_SEND ? connection->out_length : LONGEST_SEND;
             ssize_t done = put(connection, connection->out + connection->out_start, length);
@@ -162,8 +209,33 @@ void stream_flush(struct generator_stream *stream)
             connection->out_start += (size_t)done;
             connection->out_length -= (size_t)done;
         }
-        if (connection->out_length == 0)
+        if (connection != NULL && connection->out_length == 0)
             connection->out_start = 0;
+    }
+}
+
+/* Whoever connects is there again at once. */
+static void drop(struct generator_stream *stream, unsigned place)
+{
+    release(stream->connections[place]);
+    stream->connections[place] = NULL;
+    if (stream->listener < 0)
+        connect_to(stream);
+}
+
+void stream_reset(struct generator_stream *stream)
+{
+    static const char part[] = "SIP/2.0 180 Ringing\r\nVia: SIP/2.0/TCP 127.0";
+    const struct linger at_once = {.l_onoff = 1};
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        struct connection *connection = stream->connections[i];
+        if (connection == NULL)
+            continue;
+        (void)put(connection, part, strlen(part));
+        (void)setsockopt(connection->descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        drop(stream, i);
+        if (stream->listener < 0)
+            break;
     }
 }
 
@@ -195,6 +267,30 @@ static int hand_over(struct connection *connection, generator_receive_fn *receiv
     return count;
 }
 
+static int read_from(struct generator_stream *stream, unsigned place, generator_receive_fn *receive,
+                     void *argument)
+{
+    struct connection *connection = stream->connections[place];
+    int count = 0;
+    ssize_t got;
+    if (connection == NULL)
+        return 0;
+    stream->current = place;
+    do {
+        got = get(connection, connection->in + connection->in_length,
+                  INPUT_BYTES - connection->in_length);
+        if (got > 0) {
+            connection->in_length += (size_t)got;
+            count += hand_over(connection, receive, argument);
+        }
+    } while (got > 0 && connection->ssl != NULL && SSL_has_pending(connection->ssl));
+    if (got == 0 && !stream->settings->steer)
+        give_up("the proxy has closed a connection");
+    if (got == 0)
+        drop(stream, place);
+    return count;
+}
+
 int stream_receive(struct generator_stream *stream, generator_receive_fn *receive, void *argument)
 {
     struct epoll_event ready[CONNECTIONS];
@@ -207,30 +303,16 @@ int stream_receive(struct generator_stream *stream, generator_receive_fn *receiv
                 add(stream, accepted, true);
             continue;
         }
-        struct connection *connection = stream->connections[ready[i].data.u32];
-        stream->current = ready[i].data.u32;
-        ssize_t got;
-        do {
-            got = get(connection, connection->in + connection->in_length,
-                      INPUT_BYTES - connection->in_length);
-            if (got == 0 && connection->ssl == NULL)
-                give_up("the proxy has closed a connection");
-            if (got > 0) {
-                connection->in_length += (size_t)got;
-                count += hand_over(connection, receive, argument);
-            }
-        } while (got > 0 && connection->ssl != NULL && SSL_has_pending(connection->ssl));
+        count += read_from(stream, ready[i].data.u32, receive, argument);
     }
     return count;
 }
 
 void stream_close(struct generator_stream *stream)
 {
-    for (unsigned i = 0; i < stream->count; i++) {
-        SSL_free(stream->connections[i]->ssl);
-        close(stream->connections[i]->descriptor);
-        free(stream->connections[i]);
-    }
+    for (unsigned i = 0; i < CONNECTIONS; i++)
+        if (stream->connections[i] != NULL)
+            release(stream->connections[i]);
     if (stream->listener >= 0)
         close(stream->listener);
     close(stream->poller);

@@ -1,0 +1,1 @@
+"""What fails while calls are made, and what becomes of them."""
