@@ -110,6 +110,8 @@ void call_finish_answer(struct call_record *record, struct slice to_tag, enum ca
  */
 #define CALL_HANDED_BYTES 176
 struct call_handed {
+    uint64_t held[CALL_HELD]; /* the places of call_hold(), for whoever hands the call over to put
+                                 in the other process's terms */
     uint64_t words[CALL_HANDED_BYTES / sizeof(uint64_t)];
 };
 
@@ -127,9 +129,9 @@ void call_table_follow(struct call_table *table, call_changed_fn *changed, void 
                        uint64_t now_us);
 
 /* What `each` or `changed` of the other table said: a new record, a changed one, or one that ends
- * (and counts). ERROR_LIMIT as call_begin(). */
+ * (and counts; *record is NULL then). A new one holds nothing yet. ERROR_LIMIT as call_begin(). */
 int call_table_take(struct call_table *table, const struct call_handed *call, bool ended,
-                    uint64_t now_us) MUST_CHECK;
+                    uint64_t now_us, struct call_record **record) MUST_CHECK;
 
 /* Forgets all records without events. NULL is allowed. */
 void call_table_destroy(struct call_table *table);

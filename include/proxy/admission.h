@@ -42,7 +42,7 @@ uint64_t proxy_limit_hash(enum proxy_limit limit, uint32_t trunk, uint64_t who);
 
 struct proxy_admission;
 
-/* places: rounded up to a power of two; 8 bytes each. */
+/* places: rounded up to a power of two, at most a million; 8 bytes each. */
 int proxy_admission_create(uint32_t places, struct proxy_admission **admission) MUST_CHECK;
 
 /* Any thread, as all of these. Counts one more unless there are `limit`: false then. *place is to
@@ -51,6 +51,8 @@ bool proxy_admission_enter(struct proxy_admission *admission, uint64_t hash, uin
                            uint32_t *place);
 /* place 0 is allowed. */
 void proxy_admission_leave(struct proxy_admission *admission, uint32_t place);
+/* A hash by which enter() of another table of as many places counts for the same; 0 of place 0. */
+uint64_t proxy_admission_hash(const struct proxy_admission *admission, uint32_t place);
 uint32_t proxy_admission_count(const struct proxy_admission *admission, uint64_t hash);
 
 /* NULL is allowed. */

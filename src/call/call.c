@@ -322,7 +322,7 @@ _Static_assert(sizeof(struct handed) <= CALL_HANDED_BYTES, "call_handed has room
 
 static struct call_handed hand(const struct call_record *record, enum call_end end)
 {
-    struct call_handed bytes = {{0}};
+    struct call_handed bytes = {{0}, {0}};
     struct handed handed;
     memset(&handed, 0, sizeof(handed));
     handed.hash = record->hash;
@@ -335,6 +335,8 @@ static struct call_handed hand(const struct call_record *record, enum call_end e
     handed.end = (uint8_t)end;
     memcpy(handed.answers, record->answers, sizeof(handed.answers));
     memcpy(bytes.words, &handed, sizeof(handed));
+    for (unsigned i = 0; i < CALL_HELD; i++)
+        bytes.held[i] = record->summary.held[i];
     return bytes;
 }
 
@@ -396,12 +398,13 @@ void call_table_follow(struct call_table *table, call_changed_fn *changed, void 
 }
 
 int call_table_take(struct call_table *table, const struct call_handed *call, bool ended,
-                    uint64_t now_us)
+                    uint64_t now_us, struct call_record **taken)
 {
     struct handed handed;
     memcpy(&handed, call->words, sizeof(handed));
     const struct call_key key = {handed.hash, handed.check};
     struct call_record *record = hash_table_find(table->records, key.hash, record_match, &key);
+    *taken = NULL;
     if (ended) {
         if (record != NULL)
             call_finish(record,
@@ -414,12 +417,15 @@ int call_table_take(struct call_table *table, const struct call_handed *call, bo
         return error;
     record->maximum_us = handed.maximum_us;
     record->session_end_us = handed.session_end_us;
+    /* Places are those of this process, whatever they are in the other. */
+    memcpy(handed.summary.held, record->summary.held, sizeof(handed.summary.held));
     record->summary = handed.summary;
     record->ended_answers = handed.ended_answers;
     record->open_answers = handed.open_answers;
     memcpy(record->answers, handed.answers, sizeof(record->answers));
     set_timer(record, now_us);
     report_gauge(table);
+    *taken = record;
     return 0;
 }
 

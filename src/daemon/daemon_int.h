@@ -121,6 +121,7 @@ struct daemon_service {
     bool reload_again;                /* SIGHUP came while it was */
     struct rt_timer housekeeping;
     uint64_t started_us;
+    uint64_t counting_us; /* since when no call has been missed by the limits */
     struct daemon_life life;
     uint32_t reloads;
     char reload_failure[256]; /* why the latest reload was refused; "" */

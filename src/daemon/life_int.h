@@ -68,6 +68,7 @@ void daemon_upgrade_destroy(struct daemon_upgrade *upgrade);
 int daemon_successor_create(struct daemon_service *service, int channel,
                             struct daemon_successor **successor) MUST_CHECK;
 uint8_t daemon_successor_generation(const struct daemon_successor *successor);
+uint64_t daemon_successor_counting_us(const struct daemon_successor *successor);
 void daemon_successor_keys(const struct daemon_successor *successor, struct hash_key keys[2]);
 /* When all is opened: that it is the same as before. Logged. */
 int daemon_successor_check(struct daemon_successor *successor) MUST_CHECK;
@@ -77,6 +78,8 @@ int daemon_successor_take(struct daemon_successor *successor) MUST_CHECK;
 int daemon_successor_serving(struct daemon_successor *successor) MUST_CHECK;
 /* No process before this one has transactions any more, or there was none. */
 bool daemon_successor_is_alone(const struct daemon_service *service);
+/* When the process before goes at the latest; 0 when there is none. */
+uint64_t daemon_successor_leave_us(const struct daemon_service *service);
 /* While it is not: what is awaited. */
 void daemon_successor_describe(const struct daemon_service *service, char *text, size_t capacity);
 /* Members of `status`. */

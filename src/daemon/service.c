@@ -282,7 +282,7 @@ int daemon_service_create(const struct daemon_start *start, struct stats_registr
     created->snapshot = snapshot;
     created->ledger = ledger;
     created->resolver = resolver;
-    created->started_us = clock_monotonic_us();
+    created->started_us = created->counting_us = clock_monotonic_us();
     rt_process_raise_descriptors(DESCRIPTORS);
     int error = arena_create(ARENA_CHUNK, 0, &created->arena);
     if (error == 0)
@@ -302,8 +302,10 @@ int daemon_service_create(const struct daemon_start *start, struct stats_registr
         error = create_workers(created);
     if (error == 0)
         error = open_sockets(created);
-    if (error == 0 && created->successor != NULL)
+    if (error == 0 && created->successor != NULL) {
+        created->counting_us = daemon_successor_counting_us(created->successor);
         error = daemon_successor_check(created->successor);
+    }
     if (error == 0)
         error = screen_engine_create(created->shared.store, &created->explainer);
     if (error == 0)

@@ -112,12 +112,16 @@ void daemon_fill_quality(const struct daemon_service *service, struct stats_json
 
 /* ---- limits -------------------------------------------------------------------------------- */
 
-/* Calls that were there before this process began are not among those counted; the last of them is
- * over after max_call. */
+/* Calls that were there before the counting began are not among those counted; the last of them is
+ * over after max_call. Those that a process before this one is placing are counted once answered.
+ */
 static uint64_t uncertain_s(const struct daemon_service *service)
 {
-    uint64_t end_us = service->started_us + service->snapshot->settings.proxy.limits.max_call_us;
+    uint64_t end_us = service->counting_us + service->snapshot->settings.proxy.limits.max_call_us;
+    uint64_t leave_us = daemon_successor_leave_us(service);
     uint64_t now_us = clock_monotonic_us();
+    if (leave_us > end_us)
+        end_us = leave_us;
     return end_us > now_us ? (end_us - now_us) / 1000000 + 1 : 0;
 }
 

@@ -160,6 +160,11 @@ uint8_t daemon_successor_generation(const struct daemon_successor *successor)
     return successor->hello.generation;
 }
 
+uint64_t daemon_successor_counting_us(const struct daemon_successor *successor)
+{
+    return successor->hello.counting_us;
+}
+
 void daemon_successor_keys(const struct daemon_successor *successor, struct hash_key keys[2])
 {
     memcpy(keys, successor->hello.table_keys, sizeof(successor->hello.table_keys));
@@ -284,6 +289,13 @@ bool daemon_successor_is_alone(const struct daemon_service *service)
         if (!daemon_worker_is_alone(service->workers[i]))
             return false;
     return true;
+}
+
+uint64_t daemon_successor_leave_us(const struct daemon_service *service)
+{
+    return service->successor == NULL || daemon_successor_is_alone(service)
+               ? 0
+               : service->successor->left.leave_us;
 }
 
 void daemon_successor_describe(const struct daemon_service *service, char *text, size_t capacity)

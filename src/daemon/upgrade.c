@@ -429,6 +429,7 @@ static int send_hello(struct daemon_upgrade *upgrade)
     daemon_upgrade_message(&message, UPGRADE_HELLO);
     message.hello.workers = (uint32_t)shared->workers;
     message.hello.listeners = (uint32_t)tp_group_listener_count(shared->group);
+    message.hello.counting_us = upgrade->service->counting_us;
     message.hello.pid = (int32_t)getpid();
     message.hello.generation = (uint8_t)((shared->marks.generation + 1U) % IDENT_GENERATIONS);
     memcpy(message.hello.table_keys, shared->table_keys, sizeof(message.hello.table_keys));

@@ -21,7 +21,7 @@
 #include "runtime/channel.h"
 
 /* To be raised with every change of what stands here, in link.c or in a call_handed. */
-#define UPGRADE_VERSION 1
+#define UPGRADE_VERSION 2
 #define UPGRADE_MAGIC   0x52465550
 
 enum upgrade_kind {
@@ -38,7 +38,8 @@ struct upgrade_hello {
     uint32_t workers;
     uint32_t listeners;
     int32_t pid;
-    uint8_t generation; /* the successor's */
+    uint8_t generation;   /* the successor's */
+    uint64_t counting_us; /* since when every call is counted */
     struct hash_key table_keys[2];
     struct tp_address addresses[TP_LISTENER_LIMIT];
     uint8_t protocols[TP_LISTENER_LIMIT];

@@ -56,9 +56,26 @@ static void write_server(void *argument, const struct txn_handed *server)
     write_bytes(argument, server, sizeof(*server));
 }
 
+/* What it counts for is at a place of this process's table; the other finds its own by the hash. */
+static struct call_handed in_their_terms(const struct daemon_worker *worker,
+                                         const struct call_handed *call)
+{
+    struct call_handed handed = *call;
+    for (unsigned i = 0; i < CALL_HELD; i++)
+        handed.held[i] = proxy_admission_hash(worker->shared->admission, (uint32_t)call->held[i]);
+    return handed;
+}
+
+struct call_writer {
+    struct writer *writer;
+    const struct daemon_worker *worker;
+};
+
 static void write_call(void *argument, const struct call_handed *call)
 {
-    write_bytes(argument, call, sizeof(*call));
+    const struct call_writer *calls = argument;
+    const struct call_handed handed = in_their_terms(calls->worker, call);
+    write_bytes(calls->writer, &handed, sizeof(handed));
 }
 
 static int write_file(const struct writer *writer, int *descriptor)
@@ -88,7 +105,7 @@ static int write_share(const struct daemon_worker *worker, int *descriptor)
     txn_layer_each_server(worker->transactions, write_server, &writer);
     share.servers = writer.count;
     writer.count = 0;
-    call_table_each(worker->calls, write_call, &writer);
+    call_table_each(worker->calls, write_call, &(struct call_writer){&writer, worker});
     share.calls = writer.count;
     int error = writer.error;
     if (error == 0) {
@@ -99,10 +116,33 @@ static int write_share(const struct daemon_worker *worker, int *descriptor)
     return error;
 }
 
+/* Over the limit or not: it is there already. */
+static void count_call(struct daemon_worker *worker, const struct call_handed *call,
+                       struct call_record *record)
+{
+    struct proxy_admission *admission = worker->shared->admission;
+    uint32_t places[CALL_HELD] = {0};
+    for (unsigned i = 0; i < CALL_HELD; i++)
+        if (call->held[i] != 0)
+            (void)proxy_admission_enter(admission, call->held[i], UINT32_MAX, &places[i]);
+    if (call_hold(record, places))
+        return;
+    for (unsigned i = 0; i < CALL_HELD; i++)
+        proxy_admission_leave(admission, places[i]);
+}
+
+static void take_call(struct daemon_worker *worker, const struct call_handed *call, bool ended)
+{
+    struct call_record *record;
+    if (call_table_take(worker->calls, call, ended, rt_loop_now(worker->loop), &record) != 0)
+        stats_count(worker->stats, STATS_CALLS_WITHOUT_RECORD);
+    else if (record != NULL)
+        count_call(worker, call, record);
+}
+
 static int take_share(struct daemon_worker *worker, const char *bytes, size_t length)
 {
     struct share share;
-    const uint64_t now_us = rt_loop_now(worker->loop);
     if (length < sizeof(share))
         return ERROR_MALFORMED;
     memcpy(&share, bytes, sizeof(share));
@@ -113,8 +153,7 @@ static int take_share(struct daemon_worker *worker, const char *bytes, size_t le
         return ERROR_MALFORMED;
     int error = txn_layer_note_elsewhere(worker->transactions, servers, share.servers);
     for (uint64_t i = 0; i < share.calls && error == 0; i++)
-        if (call_table_take(worker->calls, &calls[i], false, now_us) != 0)
-            stats_count(worker->stats, STATS_CALLS_WITHOUT_RECORD);
+        take_call(worker, &calls[i], false);
     return error;
 }
 
@@ -154,7 +193,8 @@ static const struct daemon_link_events predecessor_events = {
 static void tell_successor(void *argument, const struct call_handed *call, bool ended)
 {
     struct daemon_worker *worker = argument;
-    daemon_link_tell(worker->link, call, ended);
+    const struct call_handed handed = in_their_terms(worker, call);
+    daemon_link_tell(worker->link, &handed, ended);
 }
 
 void daemon_worker_pause(struct daemon_worker *worker)
@@ -207,9 +247,7 @@ int daemon_worker_take_back(struct daemon_worker *worker)
 
 static void call_told(void *argument, const struct call_handed *call, bool ended)
 {
-    struct daemon_worker *worker = argument;
-    if (call_table_take(worker->calls, call, ended, rt_loop_now(worker->loop)) != 0)
-        stats_count(worker->stats, STATS_CALLS_WITHOUT_RECORD);
+    take_call(argument, call, ended);
 }
 
 static void forget_predecessor(struct daemon_worker *worker)

@@ -130,6 +130,15 @@ void proxy_admission_leave(struct proxy_admission *admission, uint32_t place)
     }
 }
 
+/* The tag has the hash's upper bits, and the place as many of the lower ones as choose it. */
+uint64_t proxy_admission_hash(const struct proxy_admission *admission, uint32_t place)
+{
+    if (place == 0)
+        return 0;
+    uint64_t word = atomic_load_explicit(&admission->places[place - 1], memory_order_relaxed);
+    return tag_of(word) | first_place(admission, place - 1);
+}
+
 uint32_t proxy_admission_count(const struct proxy_admission *admission, uint64_t hash)
 {
     uint64_t at, word;

@@ -404,13 +404,17 @@ struct pair {
 static void take(void *argument, const struct call_handed *call)
 {
     struct rig *rig = argument;
-    ck_assert_int_eq(call_table_take(rig->table, call, false, rig->now_us), 0);
+    struct call_record *record;
+    ck_assert_int_eq(call_table_take(rig->table, call, false, rig->now_us, &record), 0);
+    ck_assert_ptr_nonnull(record);
 }
 
 static void changed(void *argument, const struct call_handed *call, bool ended)
 {
     struct rig *rig = argument;
-    ck_assert_int_eq(call_table_take(rig->table, call, ended, rig->now_us), 0);
+    struct call_record *record;
+    ck_assert_int_eq(call_table_take(rig->table, call, ended, rig->now_us, &record), 0);
+    ck_assert_int_eq(record == NULL, ended);
 }
 
 static struct call_record *known(struct rig *rig)
@@ -471,6 +475,27 @@ START_TEST(what_becomes_of_a_call_is_told)
 }
 END_TEST
 
+/* What was counted in the old process is at another place in the new one. */
+START_TEST(what_a_call_holds_is_its_own_process)
+{
+    struct pair pair = {rig_open(8), rig_open(8)};
+    const uint32_t old_places[CALL_HELD] = {7, 0, 9, 0};
+    const uint32_t new_places[CALL_HELD] = {3, 0, 4, 0};
+    struct call_record *call = begin(pair.old, call_id, alice, 1);
+    ck_assert(call_hold(call, old_places));
+    call_answered(call, SLICE("bob"), 0, pair.old->now_us);
+    call_table_each(pair.old->table, take, pair.new);
+    call_table_follow(pair.old->table, changed, pair.new, pair.old->now_us);
+    ck_assert_uint_eq(call_summary_of(known(pair.new)).held[0], 0);
+    ck_assert(call_hold(known(pair.new), new_places));
+    call_refreshed(call, 60 * SECOND, pair.old->now_us);
+    struct call_summary summary = call_summary_of(known(pair.new));
+    ck_assert_mem_eq(summary.held, new_places, sizeof(new_places));
+    rig_close(pair.old);
+    rig_close(pair.new);
+}
+END_TEST
+
 START_TEST(a_table_may_be_in_charge_again)
 {
     struct pair pair = {rig_open(8), rig_open(8)};
@@ -489,13 +514,16 @@ START_TEST(a_full_table_takes_no_more)
 {
     struct pair pair = {rig_open(8), rig_open(1)};
     const struct slice ids[] = {SLICE("1"), SLICE("2")};
-    struct call_handed last = {{0}};
+    struct call_handed last = {{0}, {0}};
+    struct call_record *record;
     begin(pair.new, call_id, alice, 1);
     for (unsigned i = 0; i < 2; i++)
         call_answered(begin(pair.old, ids[i], alice, 1), SLICE("bob"), 0, pair.old->now_us);
     last.words[0] = 1;
-    ck_assert_int_eq(call_table_take(pair.new->table, &last, false, pair.new->now_us), ERROR_LIMIT);
-    ck_assert_int_eq(call_table_take(pair.new->table, &last, true, pair.new->now_us), 0);
+    ck_assert_int_eq(call_table_take(pair.new->table, &last, false, pair.new->now_us, &record),
+                     ERROR_LIMIT);
+    ck_assert_int_eq(call_table_take(pair.new->table, &last, true, pair.new->now_us, &record), 0);
+    ck_assert_ptr_null(record);
     rig_close(pair.old);
     rig_close(pair.new);
 }
@@ -523,6 +551,7 @@ int main(void)
     tcase_add_test(tests, every_call_ends_exactly_once);
     tcase_add_test(tests, answered_calls_are_handed_over);
     tcase_add_test(tests, what_becomes_of_a_call_is_told);
+    tcase_add_test(tests, what_a_call_holds_is_its_own_process);
     tcase_add_test(tests, a_table_may_be_in_charge_again);
     tcase_add_test(tests, a_full_table_takes_no_more);
 

@@ -165,6 +165,27 @@ static uint64_t of_b(enum stats_family family)
     return 0;
 }
 
+START_TEST(another_table_counts_for_the_same)
+{
+    struct proxy_admission *old, *new;
+    const uint64_t hashes[] = {proxy_limit_hash(PROXY_LIMIT_CALLS, 1, 0),
+                               proxy_limit_hash(PROXY_LIMIT_CALLER_CALLS, 1, 77)};
+    uint32_t place, other_place;
+    ck_assert_int_eq(proxy_admission_create(64, &old), 0);
+    ck_assert_int_eq(proxy_admission_create(64, &new), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert(proxy_admission_enter(old, hashes[i], 5, &place));
+        ck_assert(proxy_admission_enter(new, proxy_admission_hash(old, place), 5, &other_place));
+        ck_assert_uint_eq(proxy_admission_count(new, hashes[i]), 1);
+        proxy_admission_leave(new, other_place);
+        ck_assert_uint_eq(proxy_admission_count(new, hashes[i]), 0);
+    }
+    ck_assert_uint_eq(proxy_admission_hash(old, 0), 0);
+    proxy_admission_destroy(old);
+    proxy_admission_destroy(new);
+}
+END_TEST
+
 START_TEST(quality_is_counted_when_calls_end)
 {
     open_with("rate: 0");
@@ -213,6 +234,7 @@ int main(void)
     tcase_add_test(tests, calls_at_one_time_are_given_back);
     tcase_add_test(tests, a_lost_bye_does_not_leak);
     tcase_add_test(tests, counts_never_go_below_zero);
+    tcase_add_test(tests, another_table_counts_for_the_same);
     tcase_add_test(tests, quality_is_counted_when_calls_end);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
