@@ -163,6 +163,9 @@ void tp_worker_pause(struct tp_worker *worker);
 /* Whether datagrams are read and connections accepted; connections that there are go on either way.
  * For a process that hands its sockets to another. */
 int tp_worker_listen(struct tp_worker *worker, bool listens) MUST_CHECK;
+/* Says goodbye on each connection as soon as what is queued is written. Nothing more is sent over
+ * them; what peers sent before they have read the goodbye is received until they close. */
+void tp_worker_end_streams(struct tp_worker *worker);
 void tp_worker_destroy(struct tp_worker *worker);
 
 #endif

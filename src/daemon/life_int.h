@@ -92,6 +92,8 @@ void daemon_successor_destroy(struct daemon_successor *successor);
 void daemon_worker_pause(struct daemon_worker *worker);
 /* When every worker has paused: what it has, as a file, and a link to the worker that continues. */
 int daemon_worker_hand_over(struct daemon_worker *worker, int link, int *share) MUST_CHECK;
+/* See tp_worker_end_streams(). */
+void daemon_worker_end_streams(struct daemon_worker *worker);
 void daemon_worker_ask_to_leave(struct daemon_worker *worker);
 /* The other process is gone: sockets are read again. */
 int daemon_worker_take_back(struct daemon_worker *worker) MUST_CHECK;

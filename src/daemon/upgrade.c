@@ -352,12 +352,28 @@ static void report(struct daemon_upgrade *upgrade, uint64_t now_us)
         log_debug("upgrade", "the successor has not read how much is left");
 }
 
+static void end_streams_letter(void *target, void *argument)
+{
+    (void)argument;
+    daemon_worker_end_streams(target);
+}
+
+/* Peers connect to the successor then. */
+static void end_streams(struct daemon_service *service)
+{
+    for (size_t i = 0; i < service->shared.workers; i++)
+        if (daemon_worker_post(service->workers[i], end_streams_letter, NULL) != 0)
+            log_error("upgrade", "out of memory: connections of worker %zu end with this process",
+                      i);
+}
+
 static void prove(struct daemon_upgrade *upgrade, uint64_t now_us)
 {
     char text[64];
     if (upgrade->proved || now_us - upgrade->served_us < PROOF_US)
         return;
     upgrade->proved = true;
+    end_streams(upgrade->service);
     snprintf(text, sizeof(text), "MAINPID=%d\nSTATUS=Serving", (int)upgrade->child);
     rt_process_notify(text);
 }

@@ -222,6 +222,11 @@ int daemon_worker_hand_over(struct daemon_worker *worker, int link, int *share)
     return error;
 }
 
+void daemon_worker_end_streams(struct daemon_worker *worker)
+{
+    tp_worker_end_streams(worker->transport);
+}
+
 void daemon_worker_ask_to_leave(struct daemon_worker *worker)
 {
     if (worker->link != NULL)

@@ -328,6 +328,25 @@ static void receive_ack(struct proxy *proxy, const struct proxy_request *request
     proxy_relay_stateless(proxy, request, &path);
 }
 
+/*
+ * The process before us may have got a request over a connection after it had written down what it
+ * has, and the peer has turned to us since: its CANCEL, or the ACK to its refusal, which matches
+ * nothing here, goes there. The ACK to a 2xx has a route of its own.
+ */
+static bool pass_back_unmatched(struct proxy *proxy, const struct proxy_request *request)
+{
+    const struct smsg *message = request->message;
+    bool belongs_to_another =
+        message->method == SMSG_METHOD_CANCEL ||
+        (message->method == SMSG_METHOD_ACK && smsg_first(message, SMSG_HEADER_ROUTE) == NULL);
+    if (proxy->predecessor.pass == NULL || !belongs_to_another ||
+        !tp_protocol_rows[request->packet->protocol].stream ||
+        !proxy->predecessor.pass(proxy->predecessor.argument, request->packet))
+        return false;
+    stats_count(proxy->parts.stats, STATS_PASSED_BACK);
+    return true;
+}
+
 static void receive_request(struct proxy *proxy, const struct proxy_request *request)
 {
     stats_count(proxy->parts.stats, STATS_REQUESTS);
@@ -340,6 +359,8 @@ static void receive_request(struct proxy *proxy, const struct proxy_request *req
     case TXN_REQUEST_NEW:
         break;
     }
+    if (pass_back_unmatched(proxy, request))
+        return;
     if (request->message->method == SMSG_METHOD_CANCEL)
         proxy_receive_cancel(proxy, request);
     else if (request->message->method == SMSG_METHOD_ACK)

@@ -38,7 +38,7 @@ void txn_reply_to(const struct smsg *request, const struct tp_packet *packet,
     /* When the connection is gone, another is opened to the port that the sender listens on; rport
      * is about datagrams. */
     reply->to = packet->source;
-    if (!via->rport_present || packet->connection != 0)
+    if (!via->rport_present || tp_protocol_rows[packet->protocol].stream)
         reply->to.port = via->port != 0 ? via->port : tp_protocol_rows[packet->protocol].port;
 }
 

@@ -114,7 +114,7 @@ static void ping(struct connection *connection, uint64_t now_us)
 {
     const struct tp_stream_settings *settings = &group_of(connection)->settings.streams;
     bool waits = connection->pinged_us != 0 && connection->has_ponged;
-    if (settings->ping_us == 0 || connection->accepted || waits)
+    if (settings->ping_us == 0 || connection->accepted || waits || connection->is_ending)
         return;
     if (now_us < connection->active_us + settings->ping_us || connection->queued > 0)
         return;
@@ -197,6 +197,7 @@ static bool establish(struct connection *connection)
         tp_connection_close(connection, TP_CLOSE_RESET, -EIO);
         return false;
     }
+    tp_connection_end_if_written(connection);
     return true;
 }
 

@@ -93,7 +93,7 @@ static void receive_ping(struct connection *connection)
 {
     stats_count(connection->streams->worker->stats, STATS_PINGS_RECEIVED);
     /* A peer that does not read gets no further pongs. */
-    if (connection->queued == 0)
+    if (connection->queued == 0 && !connection->is_ending)
         tp_connection_queue(connection, SLICE("\r\n"), 0, 0);
 }
 

@@ -197,7 +197,17 @@ bool tp_connection_write(struct connection *connection)
             drop_first_segment(connection);
     }
     connection->active_us = rt_loop_now(connection->streams->worker->loop);
+    tp_connection_end_if_written(connection);
     return go_on(connection);
+}
+
+void tp_connection_end_if_written(struct connection *connection)
+{
+    if (!connection->is_ending || connection->has_ended || connection->first != NULL ||
+        connection->state != CONNECTION_OPEN)
+        return;
+    connection->has_ended = true;
+    connection->io->end(connection);
 }
 
 void tp_connection_write_last(struct connection *connection)

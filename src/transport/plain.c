@@ -34,6 +34,11 @@ static bool plain_holds(const struct connection *connection)
     return false;
 }
 
+static void plain_end(struct connection *connection)
+{
+    (void)shutdown(connection->descriptor, SHUT_WR);
+}
+
 static void plain_close(struct connection *connection)
 {
     (void)connection;
@@ -44,5 +49,6 @@ const struct stream_io tp_plain_io = {
     .read = plain_read,
     .write = plain_write,
     .holds = plain_holds,
+    .end = plain_end,
     .close = plain_close,
 };

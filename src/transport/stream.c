@@ -58,7 +58,7 @@ static bool is_to(const void *object, const void *key)
 {
     const struct connection *connection = object;
     const struct table_key *wanted = key;
-    return connection->listener == wanted->listener &&
+    return !connection->is_ending && connection->listener == wanted->listener &&
            tp_address_equal(&connection->peer, wanted->address);
 }
 
@@ -152,7 +152,7 @@ void tp_streams_forget(struct connection *connection)
     if (connection->listed) {
         hash_table_remove(streams->table, hash_of(streams, connection->listener, &connection->peer),
                           connection);
-        if (connection->accepted)
+        if (connection->accepted && !connection->is_ending)
             tp_directory_remove(group->directory, connection->listener, &connection->peer,
                                 connection->id);
     }
@@ -401,7 +401,7 @@ static void send_here(struct streams *streams, const struct tp_outgoing *message
     struct connection *connection =
         message->connection != 0 ? tp_streams_find(streams, message->connection) : NULL;
     int error = 0;
-    if (connection == NULL)
+    if (connection == NULL || connection->is_ending)
         connection = find_to(streams, message->listener, message->to);
     if (connection == NULL)
         error = open_to(streams, message->listener, message->to, &connection);
@@ -502,6 +502,24 @@ int tp_streams_listen(struct streams *streams, bool listens)
         if (streams->acceptors[i].watch != NULL)
             error = rt_watch_set(streams->acceptors[i].watch, listens ? RT_READABLE : 0);
     return error;
+}
+
+static void end_connection(void *object, void *argument)
+{
+    struct connection *connection = object;
+    (void)argument;
+    if (connection->is_ending)
+        return;
+    if (connection->accepted)
+        tp_directory_remove(connection->streams->worker->group->directory, connection->listener,
+                            &connection->peer, connection->id);
+    connection->is_ending = true;
+    tp_connection_end_if_written(connection);
+}
+
+void tp_streams_end(struct streams *streams)
+{
+    hash_table_each(streams->table, end_connection, NULL);
 }
 
 static void pause_connection(void *object, void *argument)

@@ -32,6 +32,8 @@ struct stream_io {
     ssize_t (*write)(struct connection *connection, const char *bytes, size_t length);
     /* Whether read() would give something though the socket is not readable. */
     bool (*holds)(const struct connection *connection);
+    /* Says that nothing more will be written; reading goes on. */
+    void (*end)(struct connection *connection);
     /* Says goodbye if that is possible at once, and frees what is its own. */
     void (*close)(struct connection *connection);
 };
@@ -82,6 +84,8 @@ struct connection {
     uint8_t reason;  /* enum tp_close, where it is known before the end */
     bool accepted;   /* the peer opened it */
     bool listed;     /* in the table of the worker, and where accepted, in the directory */
+    bool is_ending;  /* nothing more is queued; goodbye when the queue is empty */
+    bool has_ended;  /* it was said */
     bool has_ponged; /* the peer answers pings */
     bool reads_held; /* the ring to the owner of the first message was full */
 
@@ -166,6 +170,8 @@ void tp_connection_queue(struct connection *connection, struct slice bytes, uint
 bool tp_connection_write(struct connection *connection);
 /* Writes what can be written at once, since it is the end. */
 void tp_connection_write_last(struct connection *connection);
+/* Says goodbye to one that is ending and has nothing left to write. */
+void tp_connection_end_if_written(struct connection *connection);
 /* Tells senders, all of them or only those whose request was not written. */
 void tp_connection_fail_unsure(struct connection *connection, bool all, int error);
 void tp_connection_free_output(struct connection *connection);

@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "stream_int.h"
 #include "tls_int.h"
@@ -162,13 +163,23 @@ static bool tls_holds(const struct connection *connection)
     return session != NULL && SSL_has_pending(session->ssl) == 1;
 }
 
+/* RFC 8446 section 6.1: close_notify ends one direction. */
+static void tls_end(struct connection *connection)
+{
+    struct tls_session *session = connection->session;
+    ERR_clear_error();
+    (void)SSL_shutdown(session->ssl);
+    ERR_clear_error();
+    (void)shutdown(connection->descriptor, SHUT_WR);
+}
+
 static void tls_close(struct connection *connection)
 {
     struct tls_session *session = connection->session;
     if (session == NULL)
         return;
     ERR_clear_error();
-    if (connection->state == CONNECTION_OPEN && connection->queued == 0)
+    if (connection->state == CONNECTION_OPEN && connection->queued == 0 && !connection->has_ended)
         (void)SSL_shutdown(session->ssl); /* the peer's own is not waited for */
     SSL_free(session->ssl);
     tp_tls_release(session->tls);
@@ -182,6 +193,7 @@ const struct stream_io tp_tls_io = {
     .read = tls_read,
     .write = tls_write,
     .holds = tls_holds,
+    .end = tls_end,
     .close = tls_close,
 };
 

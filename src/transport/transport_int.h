@@ -142,6 +142,8 @@ void tp_streams_send(struct streams *streams, const struct tp_outgoing *message)
 bool tp_streams_flush(struct streams *streams);
 void tp_streams_pause(struct streams *streams);
 /* Whether connections are accepted. */
+/* See tp_worker_end_streams(). */
+void tp_streams_end(struct streams *streams);
 int tp_streams_listen(struct streams *streams, bool listens) MUST_CHECK;
 /* Closes all connections. NULL is allowed. */
 void tp_streams_destroy(struct streams *streams);

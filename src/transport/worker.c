@@ -138,6 +138,12 @@ int tp_worker_listen(struct tp_worker *worker, bool listens)
     return error;
 }
 
+void tp_worker_end_streams(struct tp_worker *worker)
+{
+    if (worker->streams != NULL)
+        tp_streams_end(worker->streams);
+}
+
 void tp_worker_destroy(struct tp_worker *worker)
 {
     if (worker == NULL)

@@ -30,12 +30,14 @@ struct connection {
 };
 
 struct generator_stream {
-    int listener; /* -1: the only connection is ours */
+    int listener;  /* -1: none */
+    bool connects; /* the first connection is ours */
     const struct generator_settings *settings;
     struct sockaddr_in own;
     struct sockaddr_in to;
     int poller;
     SSL_CTX *context; /* NULL: plain */
+    unsigned ours;    /* of those that connect: its place */
     unsigned current; /* what is pushed goes there: who spoke last; if it is gone, nowhere */
     struct connection *connections[CONNECTIONS];
     char room[GENERATOR_MESSAGE];
@@ -69,7 +71,7 @@ static void release(struct connection *connection)
 }
 
 /* The handshake is the only thing that blocks. */
-static void add(struct generator_stream *stream, int descriptor, bool accepted)
+static unsigned add(struct generator_stream *stream, int descriptor, bool accepted)
 {
     const int on = 1;
     struct connection *connection = calloc(1, sizeof(*connection));
@@ -87,7 +89,7 @@ static void add(struct generator_stream *stream, int descriptor, bool accepted)
             if (!stream->settings->steer)
                 give_up("handshake");
             release(connection);
-            return;
+            return CONNECTIONS;
         }
     }
     (void)fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
@@ -96,6 +98,12 @@ static void add(struct generator_stream *stream, int descriptor, bool accepted)
         give_up("epoll");
     stream->current = place;
     stream->connections[place] = connection;
+    return place;
+}
+
+static bool place_is_empty(const struct generator_stream *stream, unsigned place)
+{
+    return place >= CONNECTIONS || stream->connections[place] == NULL;
 }
 
 static int open_socket(const struct sockaddr_in *own)
@@ -105,6 +113,7 @@ static int open_socket(const struct sockaddr_in *own)
     if (descriptor < 0)
         give_up("socket");
     (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (bind(descriptor, (const struct sockaddr *)own, sizeof(*own)) != 0)
         give_up("bind");
     return descriptor;
@@ -115,7 +124,7 @@ static void connect_to(struct generator_stream *stream)
 {
     int descriptor = open_socket(&stream->own);
     if (connect(descriptor, (const struct sockaddr *)&stream->to, sizeof(stream->to)) == 0) {
-        add(stream, descriptor, false);
+        stream->ours = add(stream, descriptor, false);
         return;
     }
     if (!stream->settings->steer)
@@ -130,15 +139,19 @@ struct generator_stream *stream_open(const struct generator_settings *settings,
     if (stream == NULL)
         give_up("memory");
     stream->settings = settings;
+    stream->ours = CONNECTIONS;
     stream->listener = -1;
     stream->own = *own;
     stream->poller = epoll_create1(EPOLL_CLOEXEC);
     stream->context = make_context(settings);
+    stream->connects = to != NULL;
     if (to != NULL) {
         stream->to = *to;
         connect_to(stream);
-        return stream;
     }
+    if (to != NULL && !settings->steer)
+        return stream;
+    /* RFC 3261 section 18.2.2: when a connection has gone, answers come by another. */
     int descriptor = open_socket(own);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = CONNECTIONS};
     if (listen(descriptor, CONNECTIONS) != 0 ||
@@ -158,9 +171,19 @@ char *stream_room(struct generator_stream *stream)
     return stream->room;
 }
 
+/* Requests go by our own connection, answers back to who spoke last or, when that one is gone, by
+ * any. NULL: there is none. */
+static struct connection *way_out(struct generator_stream *stream)
+{
+    unsigned place = stream->connects ? stream->ours : stream->current;
+    for (unsigned i = 0; i < CONNECTIONS && !stream->connects && place_is_empty(stream, place); i++)
+        place = i;
+    return place_is_empty(stream, place) ? NULL : stream->connections[place];
+}
+
 void stream_push(struct generator_stream *stream, size_t length)
 {
-    struct connection *connection = stream->connections[stream->current];
+    struct connection *connection = way_out(stream);
     if (connection == NULL)
         return;
     if (connection->out_start + connection->out_length + length > OUTPUT_BYTES) {
@@ -198,6 +221,8 @@ static ssize_t get(const struct connection *connection, char *memory, size_t siz
 
 void stream_flush(struct generator_stream *stream)
 {
+    if (stream->connects && place_is_empty(stream, stream->ours))
+        connect_to(stream);
     for (unsigned i = 0; i < CONNECTIONS; i++) {
         struct connection *connection = stream->connections[i];
         while (connection != NULL && connection->out_length > 0) {
@@ -219,7 +244,7 @@ static void drop(struct generator_stream *stream, unsigned place)
 {
     release(stream->connections[place]);
     stream->connections[place] = NULL;
-    if (stream->listener < 0)
+    if (stream->connects && stream->ours == place)
         connect_to(stream);
 }
 
@@ -234,8 +259,6 @@ void stream_reset(struct generator_stream *stream)
         (void)put(connection, part, strlen(part));
         (void)setsockopt(connection->descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
         drop(stream, i);
-        if (stream->listener < 0)
-            break;
     }
 }
 
@@ -300,7 +323,7 @@ int stream_receive(struct generator_stream *stream, generator_receive_fn *receiv
         if (ready[i].data.u32 == CONNECTIONS) {
             int accepted = accept4(stream->listener, NULL, NULL, SOCK_CLOEXEC);
             if (accepted >= 0)
-                add(stream, accepted, true);
+                (void)add(stream, accepted, true);
             continue;
         }
         count += read_from(stream, ready[i].data.u32, receive, argument);
