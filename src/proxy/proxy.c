@@ -354,7 +354,8 @@ static void receive_request(struct proxy *proxy, const struct proxy_request *req
     case TXN_REQUEST_ABSORBED:
         return;
     case TXN_REQUEST_ACK:
-        receive_ack(proxy, request);
+        if (!pass_back_unmatched(proxy, request))
+            receive_ack(proxy, request);
         return;
     case TXN_REQUEST_NEW:
         break;

@@ -3,12 +3,15 @@
 
 import os
 import signal
+import ssl
 
 from lib import checks, sip
+from lib.certificates import Authority
 from lib.checks import case, check, equal
-from lib.daemon import CALLEE, CALLER, Daemon, trunk
+from lib.daemon import CALLEE, CALLER, DAEMON, Daemon, trunk
 from lib.neighbour import Neighbour, counted, place
 from lib.site import Site
+from lib.stream import Stream
 
 
 def upgrade(daemon):
@@ -65,4 +68,108 @@ def limits():
         callee.stop()
 
 
-checks.main(limit=100)
+class Connected:
+    """A daemon between two peers that both speak TCP, or both TLS."""
+
+    def __init__(self, site, transport):
+        listen = {"address": f"{site.address(DAEMON)}:{5061 if transport == 'tls' else 5060}",
+                  "transport": transport}
+        contexts = {}
+        if transport == "tls":
+            authority = Authority(site, "authority")
+            ours = authority.issue("ours", ["proxy.example"])
+            listen["tls"] = {"certificate": ours, "key": site.path("ours.key"),
+                             "ca": authority.path}
+            peer = authority.issue("peer", [site.address(CALLER), site.address(CALLEE)])
+            server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            server.load_cert_chain(peer, peer.replace(".pem", ".key"))
+            client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            client.load_verify_locations(authority.path)
+            contexts = {"server": server, "client": client, "name": "proxy.example"}
+        self.daemon = Daemon(
+            site, listen=[listen], trunks=[trunk("carrier", site.address(CALLER), transport),
+                                           trunk("core", site.address(CALLEE), transport)],
+            routes=[{"from": "carrier", "to": "core"}, {"from": "core", "to": "carrier"}])
+        self.address = (site.address(DAEMON), 5061 if transport == "tls" else 5060)
+        self.here = Stream(site, CALLER, **contexts)
+        self.there = Stream(site, CALLEE, **contexts)
+
+    def place(self):
+        caller = sip.Caller(self.here, self.address).call()
+        callee = sip.Callee(self.there, self.there.expect("INVITE"))
+        callee.answer(180, "Ringing")
+        caller.expect(180)
+        return caller, callee
+
+    def wait_goodbye(self, text):
+        """Every connection that there is ends from the other side; then it is closed here, too."""
+        for endpoint in (self.here, self.there):
+            old = list(endpoint.connections)
+            ended = [connection.wait_closed(6) for connection in old]
+            check(old and all(ended), text, ended)
+            for connection in old:
+                connection.close()
+
+    def to_new(self, callee):
+        """The callee's next answer goes by a connection to where we listen."""
+        callee.invite.source = self.address
+        return callee
+
+
+def carried_on(transport):
+    with Site() as site:
+        stage = Connected(site, transport)
+        here, there = stage.here, stage.there
+        up = sip.Caller(here, stage.address)
+        sip.talk(up, there)
+        ringing, rings = stage.place()
+        before, _ = upgrade(stage.daemon)
+        late, late_callee = stage.place()
+        check(len(here.connections) == 1, "a call over the connection that there was")
+        up.within("UPDATE")
+        update = there.expect("UPDATE")
+        there.send(sip.response(update, 200, "OK"), update.source)
+        up.expect(200, "UPDATE")
+        check(True, "and a request of one under way")
+        stage.wait_goodbye("then the process before says goodbye, in order")
+
+        stage.to_new(rings).answer(200, "OK")
+        ringing.establish(ringing.expect(200))
+        ringing.ack()
+        there.expect("ACK")
+        check(True, "a call that rang is answered, over other connections")
+        late.cancel()
+        cancel = there.expect("CANCEL")
+        equal(cancel.all("Via")[0], late_callee.invite.all("Via")[0],
+              "a CANCEL reaches the process that has its INVITE")
+        there.send(sip.response(cancel, 200, "OK"), stage.address)
+        here.expect(200, "CANCEL")
+        stage.to_new(late_callee).answer(487, "Request Terminated")
+        late.ack_refusal(late.expect(487))
+        there.expect("ACK")
+        check(True, "and so do 487 and ACK")
+        for caller in (up, ringing):
+            sip.hang_up(caller, there)
+        fresh, callee = stage.place()
+        callee.answer(200, "OK")
+        fresh.establish(fresh.expect(200))
+        fresh.ack()
+        there.expect("ACK")
+        sip.hang_up(fresh, there)
+        check(True, "calls end, and others begin")
+        equal(stage.daemon.status()["calls_held"], 0, "none is left")
+        os.kill(before, signal.SIGKILL)  # Timer D of the cancelled call is 32 s
+        stop(stage.daemon)
+
+
+@case("calls by TCP")
+def by_tcp():
+    carried_on("tcp")
+
+
+@case("calls by TLS")
+def by_tls():
+    carried_on("tls")
+
+
+checks.main(limit=200)
