@@ -16,6 +16,7 @@ CALLER, CALLEE = "127.0.0.1", "127.0.0.2"
 FLOODER, FLOODED = "127.0.0.3", "127.0.0.4"  # a trunk that sends too much, and where its calls go
 STRANGER = "127.0.0.5"  # nobody's
 PROXY = "127.0.0.1:5060"
+NUMBERS = 100_000  # of callers, all held
 RING_MS, HOLD_MS = 100, 500
 HOPS = 2
 
@@ -28,7 +29,7 @@ class Stage(subjects.Ringfence):
     workers = 0
 
     def __init__(self, transport="udp", hops=HOPS, flooder_rate=0, **changes):
-        super().__init__(processors=None, numbers_held=1000, changes=changes)
+        super().__init__(processors=None, numbers_held=NUMBERS, changes=changes)
         self.transport = transport
         self.hops = hops
         self.flooder_rate = flooder_rate
@@ -73,7 +74,8 @@ class Stage(subjects.Ringfence):
         return Calls(self.folder.start(name, words, network=self.network, pipe=True))
 
     def calls(self, rate, *more):
-        return self.generator("calls", rate, "--failures", "--listed", 1, "--callees", self.hops,
+        return self.generator("calls", rate, "--failures", "--listed", 1, "--callers",
+                              NUMBERS, "--callees", self.hops,
                               "--drain", 40, "--caller", f"{CALLER}:7000", "--callee",
                               f"{CALLEE}:5080", *more)
 
