@@ -88,7 +88,8 @@ void cli_store_close(struct cli_store *store)
 
 int cli_store_failed(const struct cli_store *store, struct slice number, int error)
 {
-    if (error == -EBADMSG || error == -ENAMETOOLONG) {
+    struct rep_key key;
+    if ((error == -EBADMSG || error == -ENAMETOOLONG) && rep_row_key(number, &key) != 0) {
         cli_complain(store->cli,
                      "\"%.*s\" is neither a number in E.164 (+8613800138000), a prefix (86138*), "
                      "nor raw:TEXT",

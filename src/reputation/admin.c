@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reputation/admin.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -74,6 +75,9 @@ int rep_admin_queue(struct rep_admin *admin, const struct slice *words, unsigned
 {
     const char *text[ADMIN_COMMAND_WORDS];
     size_t length[ADMIN_COMMAND_WORDS];
+    assert(count <= ADMIN_COMMAND_WORDS);
+    if (admin->asking && redisAppendCommand(admin->context, "ASKING") != REDIS_OK)
+        return broken(admin);
     for (unsigned i = 0; i < count; i++) {
         text[i] = words[i].data != NULL ? words[i].data : "";
         length[i] = words[i].length;
@@ -83,15 +87,20 @@ int rep_admin_queue(struct rep_admin *admin, const struct slice *words, unsigned
                : broken(admin);
 }
 
-/* redisGetReply() without SIGPIPE, which hiredis' write(2) raises on a dead connection, and without
- * changing what the program does with that signal elsewhere. */
-static int get_reply_quietly(redisContext *context, void **object)
+/* The next reply, or with object == NULL only what is queued is written: without SIGPIPE, which
+ * hiredis' write(2) raises on a dead connection, and without changing what the program does with
+ * that signal elsewhere. */
+static int talk_quietly(redisContext *context, void **object)
 {
     sigset_t pipe, before;
+    int status = REDIS_OK, written = 0;
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    int status = redisGetReply(context, object);
+    if (object != NULL)
+        status = redisGetReply(context, object);
+    while (object == NULL && status == REDIS_OK && !written)
+        status = redisBufferWrite(context, &written);
     const struct timespec at_once = {0};
     if (status != REDIS_OK && !sigismember(&before, SIGPIPE))
         (void)sigtimedwait(&pipe, NULL, &at_once);
@@ -99,16 +108,32 @@ static int get_reply_quietly(redisContext *context, void **object)
     return status;
 }
 
-int rep_admin_take(struct rep_admin *admin, redisReply **reply)
+int rep_admin_flush(struct rep_admin *admin)
+{
+    return talk_quietly(admin->context, NULL) == REDIS_OK ? 0 : broken(admin);
+}
+
+static int take_any(struct rep_admin *admin, redisReply **reply)
 {
     void *object = NULL;
     *reply = NULL;
     /* Of a pipeline most replies have been read already. */
     if (redisGetReplyFromReader(admin->context, &object) != REDIS_OK ||
-        (object == NULL && get_reply_quietly(admin->context, &object) != REDIS_OK) ||
-        object == NULL)
+        (object == NULL && talk_quietly(admin->context, &object) != REDIS_OK) || object == NULL)
         return broken(admin);
     *reply = object;
+    return 0;
+}
+
+int rep_admin_take(struct rep_admin *admin, redisReply **reply)
+{
+    *reply = NULL;
+    int code = admin->asking ? take_any(admin, reply) : 0;
+    freeReplyObject(*reply);
+    if (code == 0)
+        code = take_any(admin, reply);
+    if (code != 0)
+        return code;
     const redisReply *error = (*reply)->type == REDIS_REPLY_ERROR ? *reply : NULL;
     for (size_t i = 0; (*reply)->type == REDIS_REPLY_ARRAY && i < (*reply)->elements; i++)
         if ((*reply)->element[i]->type == REDIS_REPLY_ERROR)
@@ -345,7 +370,6 @@ int rep_admin_delete(struct rep_admin *admin, struct slice number)
 
 int rep_admin_set(struct rep_admin *admin, const struct rep_row *row, uint64_t now_wall_s)
 {
-    enum rep_outcome outcome;
     const char *reason = rep_admin_check(row);
     if (reason != NULL) {
         snprintf(admin->error, sizeof(admin->error), "%.*s: %s",
@@ -357,7 +381,9 @@ int rep_admin_set(struct rep_admin *admin, const struct rep_row *row, uint64_t n
                  SLICE_ARGS(slice_first(row->number, 64)));
         return -ERANGE;
     }
-    return rep_admin_change_one(admin, row->number, row, row->source, true, now_wall_s, &outcome);
+    const struct admin_task task = {row->number, row, row->source, .now = true,
+                                    .now_wall_s = now_wall_s};
+    return rep_admin_change_one(admin, &task);
 }
 
 int rep_admin_drop(struct rep_admin *admin, struct slice number, struct slice source,
@@ -365,12 +391,13 @@ int rep_admin_drop(struct rep_admin *admin, struct slice number, struct slice so
 {
     char name[ROW_KEY_BYTES];
     struct buffer key = buffer_over(name, sizeof(name));
-    enum rep_outcome outcome;
     int code = key_of(admin, number, &key);
     if (code != 0)
         return code;
-    code = rep_admin_change_one(admin, number, NULL, source, true, now_wall_s, &outcome);
-    return code == 0 && outcome != REP_OUTCOME_REMOVED ? ERROR_NOT_FOUND : code;
+    const struct admin_task task = {number, .source = source, .now = true,
+                                    .now_wall_s = now_wall_s};
+    code = rep_admin_change_one(admin, &task);
+    return code == 0 && admin->plan.outcome != REP_OUTCOME_REMOVED ? ERROR_NOT_FOUND : code;
 }
 
 static int reassign_key(struct rep_admin *admin, struct slice key, uint64_t now_wall_s, bool *known)
@@ -394,9 +421,19 @@ static int reassign_key(struct rep_admin *admin, struct slice key, uint64_t now_
         code = rep_admin_take_replies(admin, COMMANDS - 1);
     if (code == ERROR_UNAVAILABLE)
         return code;
+    char error[ADMIN_ERROR_BYTES];
+    memcpy(error, admin->error, sizeof(error));
     int executed = rep_admin_take(admin, &reply);
-    if (code == 0 && executed == 0 && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0)
-        *known = reply->element[0]->integer > 0;
+    /* EXEC only says that something was refused. */
+    if (code != 0 && executed == -EBADMSG)
+        memcpy(admin->error, error, sizeof(error));
+    /* The first number is DEL's; before it stands what ASKING gave, if that led it. */
+    size_t i = 0;
+    if (code == 0 && executed == 0 && reply->type == REDIS_REPLY_ARRAY) {
+        while (i < reply->elements && reply->element[i]->type != REDIS_REPLY_INTEGER)
+            i++;
+        *known = i < reply->elements && reply->element[i]->integer > 0;
+    }
     freeReplyObject(reply);
     return executed == ERROR_UNAVAILABLE || code == 0 ? executed : code;
 }

@@ -62,16 +62,33 @@ static int export_entry(struct exporting *exporting, const struct rep_key *key,
     return code;
 }
 
-static int export_key(struct exporting *exporting, struct slice name)
+/* Read by itself, wherever it is. */
+static int read_alone(struct exporting *exporting, struct slice name, struct admin_entry *entry)
+{
+    struct rep_admin *admin = exporting->admin;
+    *entry = (struct admin_entry){0};
+    for (unsigned tries = 0;; tries++) {
+        int code = rep_admin_select(admin, name);
+        if (code == 0)
+            code = rep_admin_ask(admin, name);
+        if (code == 0)
+            code = rep_admin_take_entry(admin, exporting->now_wall_s, entry);
+        if (code != -EBADMSG || !rep_admin_may_retry(admin, tries))
+            return code;
+        rep_admin_entry_free(entry);
+    }
+}
+
+/* Frees the entry, which was read with this result. */
+static int export_key(struct exporting *exporting, struct slice name, int code,
+                      struct admin_entry *entry)
 {
     const struct rep_entry mark = {.list = REP_LIST_WATCH, .score = REP_SCORE_UNKNOWN};
     struct rep_key key;
     enum rep_skip reason;
     struct rep_entry before;
-    struct admin_entry entry;
-    int code = rep_admin_take_entry(exporting->admin, exporting->now_wall_s, &entry);
     bool ours = rep_key_parse(name, &key, &reason) == 0;
-    if (code == ERROR_UNAVAILABLE || (code == 0 && !entry.exists))
+    if (code == ERROR_UNAVAILABLE || (code == 0 && !entry->exists))
         goto out;
     if (code != 0 || !ours) {
         exporting->export->skipped++;
@@ -79,10 +96,10 @@ static int export_key(struct exporting *exporting, struct slice name)
     } else if (!rep_replica_get(exporting->met, &key, 0, &before)) {
         code = rep_replica_set(exporting->met, &key, &mark, NULL);
         if (code == 0)
-            code = export_entry(exporting, &key, &entry);
+            code = export_entry(exporting, &key, entry);
     }
 out:
-    rep_admin_entry_free(&entry);
+    rep_admin_entry_free(entry);
     if (++exporting->done % PROGRESS_EVERY == 0 && exporting->export->progress != NULL)
         exporting->export->progress(exporting->export->argument, exporting->done);
     return code;
@@ -91,11 +108,28 @@ out:
 static int export_page(void *argument, const struct slice *names, size_t count)
 {
     struct exporting *exporting = argument;
-    int code = 0;
+    struct rep_admin *admin = exporting->admin;
+    struct admin_entry entry;
+    bool *elsewhere = calloc(count + 1, sizeof(elsewhere[0]));
+    int code = elsewhere != NULL ? 0 : -ENOMEM;
     for (size_t i = 0; code == 0 && i < count; i++)
-        code = rep_admin_ask(exporting->admin, names[i]);
+        code = rep_admin_ask(admin, names[i]);
+    for (size_t i = 0; code == 0 && i < count; i++) {
+        code = rep_admin_take_entry(admin, exporting->now_wall_s, &entry);
+        elsewhere[i] = code == -EBADMSG && rep_admin_is_redirected(admin);
+        if (!elsewhere[i]) {
+            code = export_key(exporting, names[i], code, &entry);
+        } else {
+            rep_admin_entry_free(&entry);
+            code = 0;
+        }
+    }
     for (size_t i = 0; code == 0 && i < count; i++)
-        code = export_key(exporting, names[i]);
+        if (elsewhere[i]) {
+            code = read_alone(exporting, names[i], &entry);
+            code = export_key(exporting, names[i], code, &entry);
+        }
+    free(elsewhere);
     return code;
 }
 

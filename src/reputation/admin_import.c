@@ -8,31 +8,41 @@
 #include "base/arena.h"
 #include "base/hash.h"
 
-enum { DEFAULT_BATCH = 1000, BATCH_MAXIMUM = 10000, PROGRESS_EVERY = 2000, ROW_ARENA = 256 << 10 };
+enum {
+    DEFAULT_BATCH = 1000,
+    BATCH_MAXIMUM = 10000,
+    PROGRESS_EVERY = 2000,
+    ROW_ARENA = 256 << 10,
+    FLUSH_EVERY = 32
+};
 
 /* A row, or a statement to be taken back, under way. */
 struct item {
     struct rep_row row; /* texts in the batch's arena; of a removal only its number */
     bool removal;
+    bool leads; /* the first of its server in the batch: it brings the script along */
     bool sent;
     uint64_t place;
     char key_name[REP_KEY_MAXIMUM + 1];
     struct slice key;
     redisContext *context;
     struct admin_entry entry;
-    int code; /* of what was read */
+    int code; /* of what was read; -EAGAIN: to be changed alone */
     struct admin_plan plan;
-    unsigned replies;
 };
 
-/* All of a batch are asked for, then all are changed: two turns of the server for a thousand rows.
- * A key stands in a batch once: what was read of it would not be true for a second row. */
+/* All of a batch are asked for, then all are changed that are still as they were read: two turns of
+ * the server for a thousand rows. What another changed meanwhile, or what moved to another node, is
+ * changed alone at the end, when no reply is outstanding. A key stands in a batch once: what was
+ * read of it would not be true for a second row. */
 struct batch {
     struct item *items;
     unsigned count, size;
     uint64_t *hashes; /* of its keys; open addressing */
     unsigned hash_size;
     struct arena *arena;
+    const redisContext *led[REP_SERVERS]; /* servers that were brought the script */
+    unsigned servers;
 };
 
 struct importing {
@@ -42,6 +52,7 @@ struct importing {
     struct hash_key seed;
     uint64_t now_wall_s;
     uint64_t done;
+    uint64_t changes; /* sent */
 };
 
 static void refuse(struct importing *importing, uint64_t place, struct slice number,
@@ -104,9 +115,18 @@ static void empty_batch(struct batch *batch)
 {
     for (unsigned i = 0; i < batch->count; i++)
         rep_admin_entry_free(&batch->items[i].entry);
-    batch->count = 0;
+    batch->count = batch->servers = 0;
     memset(batch->hashes, 0, batch->hash_size * sizeof(batch->hashes[0]));
     arena_reset(batch->arena);
+}
+
+static bool is_first_of_server(struct batch *batch, const redisContext *context)
+{
+    for (unsigned i = 0; i < batch->servers; i++)
+        if (batch->led[i] == context)
+            return false;
+    batch->led[batch->servers++] = context;
+    return true;
 }
 
 static int ask_all(struct importing *importing)
@@ -118,8 +138,14 @@ static int ask_all(struct importing *importing)
         struct item *item = &batch->items[i];
         code = rep_admin_select(admin, item->key);
         item->context = admin->context;
+        item->leads =
+            code == 0 && !importing->import->dry_run && is_first_of_server(batch, admin->context);
+        if (item->leads)
+            code = rep_admin_exchange_offer(admin);
         if (code == 0)
             code = rep_admin_ask(admin, item->key);
+        if (code == 0 && i % FLUSH_EVERY == 0)
+            code = rep_admin_flush(admin);
     }
     return code;
 }
@@ -127,7 +153,9 @@ static int ask_all(struct importing *importing)
 static void report(struct importing *importing, struct item *item, const struct admin_plan *plan)
 {
     struct rep_import *import = importing->import;
-    import->count[plan->outcome]++;
+    /* Of what left the feed, only what was there counts. */
+    if (plan->outcome != REP_OUTCOME_UNCHANGED || !item->removal)
+        import->count[plan->outcome]++;
     if (plan->outcome == REP_OUTCOME_UNCHANGED || import->changed == NULL)
         return;
     const struct rep_change change = {
@@ -140,14 +168,18 @@ static void report(struct importing *importing, struct item *item, const struct 
     import->changed(import->argument, &change);
 }
 
-/* What a pipeline cannot settle: a key that moved to another node meanwhile. */
 static int change_alone(struct importing *importing, struct item *item)
 {
     struct rep_admin *admin = importing->admin;
-    enum rep_outcome outcome;
-    int code = rep_admin_change_one(admin, item->row.number, item->removal ? NULL : &item->row,
-                                    item->removal ? importing->import->replace : item->row.source,
-                                    false, importing->now_wall_s, &outcome);
+    const struct rep_import *import = importing->import;
+    const struct admin_task task = {
+        .number = item->row.number,
+        .row = item->removal ? NULL : &item->row,
+        .source = item->removal ? import->replace : item->row.source,
+        .dry_run = import->dry_run,
+        .now_wall_s = importing->now_wall_s,
+    };
+    int code = rep_admin_change_one(admin, &task);
     if (code == 0)
         report(importing, item, &admin->plan);
     else if (code != ERROR_UNAVAILABLE)
@@ -173,46 +205,57 @@ static int change_item(struct importing *importing, struct item *item)
     }
     if (import->dry_run || rep_admin_plan_is_empty(&item->plan))
         return 0;
+    if (admin->exchange[0] == '\0') {
+        item->code = -EAGAIN;
+        return 0;
+    }
     admin->context = item->context;
     item->sent = true;
-    return rep_admin_plan_send(admin, item->key, &item->plan, false, &item->replies);
+    int code = rep_admin_exchange_send(admin, item->key, &item->entry, &item->plan);
+    return code == 0 && ++importing->changes % FLUSH_EVERY == 0 ? rep_admin_flush(admin) : code;
 }
 
 static int finish_item(struct importing *importing, struct item *item)
 {
     struct rep_admin *admin = importing->admin;
-    int code = item->code;
     if (item->sent) {
         admin->context = item->context;
-        code = rep_admin_take_replies(admin, item->replies);
+        int code = rep_admin_exchange_take(admin);
         if (code == ERROR_UNAVAILABLE)
             return code;
-        if (code != 0 && rep_admin_may_retry(admin, 0))
-            return change_alone(importing, item);
-        if (code != 0)
-            refuse(importing, item->place, item->row.number, admin->error);
+        /* Alone it is changed, or the reason is told why it cannot be. */
+        if (code == -EBADMSG)
+            (void)rep_admin_is_redirected(admin);
+        item->code = code == 0 ? 0 : -EAGAIN;
     }
-    if (code == 0)
+    if (item->code == 0)
         report(importing, item, &item->plan);
+    return 0;
+}
+
+static int take_item(struct importing *importing, struct item *item)
+{
+    struct rep_admin *admin = importing->admin;
+    admin->context = item->context;
+    int code = item->leads ? rep_admin_exchange_take_offer(admin) : 0;
+    if (code != 0)
+        return code;
+    item->code = rep_admin_take_entry(admin, importing->now_wall_s, &item->entry);
+    if (item->code == ERROR_UNAVAILABLE)
+        return ERROR_UNAVAILABLE;
+    if (item->code != 0 && rep_admin_is_redirected(admin))
+        item->code = -EAGAIN;
+    else if (item->code != 0)
+        refuse(importing, item->place, item->row.number, admin->error);
     return 0;
 }
 
 static int run_batch(struct importing *importing)
 {
-    struct rep_admin *admin = importing->admin;
     struct batch *batch = &importing->batch;
     int code = ask_all(importing);
-    for (unsigned i = 0; code == 0 && i < batch->count; i++) {
-        struct item *item = &batch->items[i];
-        admin->context = item->context;
-        item->code = rep_admin_take_entry(admin, importing->now_wall_s, &item->entry);
-        if (item->code == ERROR_UNAVAILABLE)
-            code = ERROR_UNAVAILABLE;
-        else if (item->code != 0 && rep_admin_may_retry(admin, 0))
-            item->code = -EAGAIN;
-        else if (item->code != 0)
-            refuse(importing, item->place, item->row.number, admin->error);
-    }
+    for (unsigned i = 0; code == 0 && i < batch->count; i++)
+        code = take_item(importing, &batch->items[i]);
     for (unsigned i = 0; code == 0 && i < batch->count; i++)
         code = change_item(importing, &batch->items[i]);
     for (unsigned i = 0; code == 0 && i < batch->count; i++)
@@ -363,7 +406,9 @@ static int remove_page(void *argument, const struct slice *names, size_t count)
     for (size_t i = 0; code == 0 && i < count; i++) {
         redisReply *reply;
         int taken = rep_admin_take(admin, &reply);
-        gone[i] = taken == 0 && speaks(reply, importing->import->replace);
+        /* What is at another node is looked for there. */
+        gone[i] = taken == 0 ? speaks(reply, importing->import->replace)
+                             : taken == -EBADMSG && rep_admin_is_redirected(admin);
         freeReplyObject(reply);
         code = taken == ERROR_UNAVAILABLE ? taken : 0;
         count_done(importing);

@@ -17,7 +17,7 @@
 #include "route_int.h"
 #include "server_int.h"
 
-enum { ADMIN_ERROR_BYTES = 256, ADMIN_COMMAND_WORDS = 64 };
+enum { ADMIN_ERROR_BYTES = 256, ADMIN_COMMAND_WORDS = 192, ADMIN_SHA_BYTES = 41 };
 
 /* Behind the fields that nodes read: X(name, text) */
 #define ADMIN_FIELD_TABLE(X)    \
@@ -69,6 +69,10 @@ struct rep_admin {
     struct admin_server servers[REP_SERVERS];
     unsigned count;
     uint16_t owner[REP_SLOTS]; /* index of a server, or REP_NOBODY; of a cluster */
+    /* After ASK: where the key that is tried next is to be asked for; REP_NOBODY otherwise. */
+    uint16_t asked;
+    bool asking; /* each command is led by ASKING, and each reply by that one's */
+    char exchange[ADMIN_SHA_BYTES]; /* digest of the script; empty: not to be had */
     char error[ADMIN_ERROR_BYTES];
     struct rep_names *types, *sources;
     struct rep_authority authority;
@@ -87,12 +91,17 @@ int rep_admin_select(struct rep_admin *admin, struct slice key) MUST_CHECK;
 /* Makes a server the one that is talked to. */
 int rep_admin_use(struct rep_admin *admin, unsigned server) MUST_CHECK;
 
-/* After -EBADMSG: true when the error was a redirection, which is known now (and a moment was
- * waited where slots are under way), so that the command may be tried again. */
+/* After -EBADMSG: true when the error was a redirection. A slot's new owner is known then. */
+bool rep_admin_is_redirected(struct rep_admin *admin);
+
+/* The same, and what was tried may be tried again, from rep_admin_select() of the same key on:
+ * where ASK sent it, or after a moment where the cluster sorts itself out. */
 bool rep_admin_may_retry(struct rep_admin *admin, unsigned tries);
 
 /* Commands and replies, admin.c. */
 int rep_admin_queue(struct rep_admin *admin, const struct slice *words, unsigned count) MUST_CHECK;
+/* Writes what is queued, so that the server works on it while more is made ready. */
+int rep_admin_flush(struct rep_admin *admin) MUST_CHECK;
 /* The caller frees the reply. An error reply, also one inside EXEC's array, is -EBADMSG. */
 int rep_admin_take(struct rep_admin *admin, redisReply **reply) MUST_CHECK;
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { RETRIES = 40, RETRY_MS = 50 };
+enum { RETRIES = 40, AT_ONCE = 4, RETRY_MS = 50 };
 
 /* ---- one server ---------------------------------------------------------------------------- */
 
@@ -235,9 +235,16 @@ static int connect_to_cluster(struct rep_admin *admin)
 
 int rep_admin_select(struct rep_admin *admin, struct slice key)
 {
+    admin->asking = false;
     if (admin->settings.cluster.count == 0)
         return 0;
-    unsigned slot = rep_slot(key);
+    unsigned slot = rep_slot(key), asked = admin->asked;
+    admin->asked = REP_NOBODY;
+    if (asked != REP_NOBODY) {
+        int code = use_server(admin, &admin->servers[asked].place);
+        admin->asking = code == 0;
+        return code;
+    }
     if (admin->owner[slot] == REP_NOBODY) {
         snprintf(admin->error, sizeof(admin->error), "slot %u of the cluster has no owner", slot);
         return ERROR_UNAVAILABLE;
@@ -247,28 +254,48 @@ int rep_admin_select(struct rep_admin *admin, struct slice key)
 
 int rep_admin_use(struct rep_admin *admin, unsigned server)
 {
+    admin->asking = false;
     return use_server(admin, &admin->servers[server].place);
+}
+
+/* The index of the server that an error reply names, or REP_NOBODY. */
+static uint16_t read_redirect(struct rep_admin *admin, struct rep_redirect *redirect)
+{
+    static const struct rep_place unknown = {.host = "127.0.0.1"};
+    redirect->kind = REP_REDIRECT_NONE;
+    if (admin->settings.cluster.count == 0)
+        return REP_NOBODY;
+    rep_redirect_parse(slice_of_text(admin->error), &unknown, redirect);
+    if (redirect->kind != REP_REDIRECT_MOVED && redirect->kind != REP_REDIRECT_ASK)
+        return REP_NOBODY;
+    const struct admin_server *server = server_of(admin, &redirect->place);
+    if (server == NULL)
+        return REP_NOBODY;
+    uint16_t index = (uint16_t)(server - admin->servers);
+    if (redirect->kind == REP_REDIRECT_MOVED)
+        admin->owner[redirect->slot] = index;
+    return index;
+}
+
+bool rep_admin_is_redirected(struct rep_admin *admin)
+{
+    struct rep_redirect redirect;
+    (void)read_redirect(admin, &redirect);
+    return redirect.kind != REP_REDIRECT_NONE;
 }
 
 bool rep_admin_may_retry(struct rep_admin *admin, unsigned tries)
 {
     static const struct timespec moment = {0, RETRY_MS * 1000000L};
-    static const struct rep_place unknown = {.host = "127.0.0.1"};
     struct rep_redirect redirect;
-    if (admin->settings.cluster.count == 0 || tries >= RETRIES)
+    uint16_t server = read_redirect(admin, &redirect);
+    if (tries >= RETRIES || redirect.kind == REP_REDIRECT_NONE)
         return false;
-    rep_redirect_parse(slice_of_text(admin->error), &unknown, &redirect);
-    if (redirect.kind == REP_REDIRECT_NONE)
-        return false;
-    /* A slot under way: the owner will have it whole in a moment. */
-    if (redirect.kind != REP_REDIRECT_MOVED) {
+    if (redirect.kind == REP_REDIRECT_ASK)
+        admin->asked = server;
+    /* From one to the other and back, or to nobody: a moment later it is known who has it. */
+    if (server == REP_NOBODY || tries >= AT_ONCE)
         nanosleep(&moment, NULL);
-        return true;
-    }
-    struct admin_server *server = server_of(admin, &redirect.place);
-    if (server == NULL)
-        return false;
-    admin->owner[redirect.slot] = (uint16_t)(server - admin->servers);
     return true;
 }
 
@@ -276,6 +303,7 @@ bool rep_admin_may_retry(struct rep_admin *admin, unsigned tries)
 
 int rep_admin_connect(struct rep_admin *admin)
 {
+    admin->asked = REP_NOBODY;
     if (admin->settings.sentinels.count > 0)
         return connect_by_sentinels(admin);
     if (admin->settings.cluster.count > 0)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 enum { ATTEMPTS = 20, TOLERANCE_S = 2 };
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -60,6 +62,8 @@ int rep_admin_take_entry(struct rep_admin *admin, uint64_t now_wall_s, struct ad
         entry->field[i] = element_text(entry->reply, i);
     if (code == 0) {
         entry->exists = lifetime->integer != -2;
+        entry->lasts_ms = lifetime->integer;
+        entry->read_us = clock_monotonic_us();
         if (lifetime->integer >= 0)
             entry->ends_s = now_wall_s + ((uint64_t)lifetime->integer + 999) / 1000;
     }
@@ -440,16 +444,13 @@ static void write_fields(struct writing *writing, struct slice command, struct s
 }
 
 int rep_admin_plan_send(struct rep_admin *admin, struct slice key, const struct admin_plan *plan,
-                        bool whole, unsigned *replies)
+                        unsigned *replies)
 {
     char seconds[ADMIN_TEXT_BYTES];
     const struct slice multi[] = {SLICE_LITERAL("MULTI")}, exec[] = {SLICE_LITERAL("EXEC")};
     const struct slice persist[] = {SLICE_LITERAL("PERSIST"), key};
     struct writing writing = {.admin = admin};
-    bool lifetime = plan->persist || plan->expire_s != 0;
-    whole = whole || (plan->sets > 0) + (plan->drops > 0) + lifetime > 1;
-    if (whole)
-        write_command(&writing, multi, 1);
+    write_command(&writing, multi, 1);
     write_fields(&writing, SLICE("HSET"), key, plan->set, plan->sets);
     write_fields(&writing, SLICE("HDEL"), key, plan->drop, plan->drops);
     if (plan->persist)
@@ -459,8 +460,7 @@ int rep_admin_plan_send(struct rep_admin *admin, struct slice key, const struct 
         const struct slice expire[] = {SLICE_LITERAL("EXPIRE"), key, slice_of_text(seconds)};
         write_command(&writing, expire, 3);
     }
-    if (whole)
-        write_command(&writing, exec, 1);
+    write_command(&writing, exec, 1);
     *replies = writing.queued;
     return writing.code;
 }
@@ -490,40 +490,32 @@ int rep_admin_take_replies(struct rep_admin *admin, unsigned count)
 
 /* ---- one key ------------------------------------------------------------------------------- */
 
-struct one {
-    struct slice key;
-    const struct rep_row *row;
-    struct slice source;
-    bool now;
-    uint64_t now_wall_s;
-};
-
-static int try_one(struct rep_admin *admin, const struct one *one)
+static int try_one(struct rep_admin *admin, struct slice key, const struct admin_task *task)
 {
-    const struct slice watch[] = {SLICE_LITERAL("WATCH"), one->key};
+    const struct slice watch[] = {SLICE_LITERAL("WATCH"), key};
     const struct slice unwatch[] = {SLICE_LITERAL("UNWATCH")};
     struct admin_plan *plan = &admin->plan;
     struct admin_entry entry = {0};
     unsigned replies = 1;
-    int code = rep_admin_select(admin, one->key);
+    int code = rep_admin_select(admin, key);
     if (code == 0)
         code = rep_admin_queue(admin, watch, 2);
     if (code == 0)
-        code = rep_admin_ask(admin, one->key);
+        code = rep_admin_ask(admin, key);
     if (code != 0)
         return code;
     int watched = rep_admin_take_replies(admin, 1);
     if (watched == ERROR_UNAVAILABLE)
         return watched;
-    code = rep_admin_take_entry(admin, one->now_wall_s, &entry);
-    const char *reason = code == 0 ? rep_admin_plan_make(admin, &entry, one->row, one->source,
-                                                         one->now, one->now_wall_s, plan)
+    code = rep_admin_take_entry(admin, task->now_wall_s, &entry);
+    const char *reason = code == 0 ? rep_admin_plan_make(admin, &entry, task->row, task->source,
+                                                         task->now, task->now_wall_s, plan)
                                    : NULL;
     if (code == ERROR_UNAVAILABLE)
         goto out;
-    int sent = code != 0 || reason != NULL || rep_admin_plan_is_empty(plan)
+    int sent = code != 0 || reason != NULL || task->dry_run || rep_admin_plan_is_empty(plan)
                    ? rep_admin_queue(admin, unwatch, 1)
-                   : rep_admin_plan_send(admin, one->key, plan, true, &replies);
+                   : rep_admin_plan_send(admin, key, plan, &replies);
     if (sent != 0) {
         code = sent;
         goto out;
@@ -544,18 +536,15 @@ out:
     return code;
 }
 
-int rep_admin_change_one(struct rep_admin *admin, struct slice number, const struct rep_row *row,
-                         struct slice source, bool now, uint64_t now_wall_s,
-                         enum rep_outcome *outcome)
+int rep_admin_change_one(struct rep_admin *admin, const struct admin_task *task)
 {
     char name[REP_KEY_MAXIMUM + 1];
     struct buffer key = buffer_over(name, sizeof(name));
-    int code = rep_admin_key(number, &key);
+    int code = rep_admin_key(task->number, &key);
     if (code != 0)
         return code;
-    const struct one one = {buffer_slice(&key), row, source, now, now_wall_s};
     for (unsigned tries = 0;; tries++) {
-        code = try_one(admin, &one);
+        code = try_one(admin, buffer_slice(&key), task);
         bool again = code == -EAGAIN ? tries < ATTEMPTS
                                      : code == -EBADMSG && rep_admin_may_retry(admin, tries);
         if (!again)
@@ -563,6 +552,5 @@ int rep_admin_change_one(struct rep_admin *admin, struct slice number, const str
     }
     if (code == -EAGAIN)
         snprintf(admin->error, sizeof(admin->error), "others kept changing it meanwhile");
-    *outcome = admin->plan.outcome;
     return code == -EAGAIN || code == -EPERM ? -EBADMSG : code;
 }

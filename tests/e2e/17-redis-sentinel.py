@@ -8,7 +8,7 @@ from lib import checks, sip
 from lib.calls import expect_fate, fate_within
 from lib.checks import case, check, equal, wait_for
 from lib.daemon import CALLEE, CALLER, Daemon, trunk
-from lib.redis import Redis, Refused, Sentinel
+from lib.redis import Group
 from lib.sipp import Traffic
 from lib.site import Site, settle
 from lib.tcp_proxy import TcpProxy
@@ -16,61 +16,6 @@ from lib.tcp_proxy import TcpProxy
 LISTED = "+8613900000001"
 CLEAN = "+8613911112222"
 OTHER = "+8613911113333"
-
-
-class Group:
-    """A master, two replicas and three sentinels."""
-
-    def __init__(self, site, sentinels=3):
-        self.servers = [Redis(site, f"redis{i}", 6379, False, site.address(21 + i),
-                              ["--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1",
-                               "--min-replicas-to-write", "0"]) for i in range(3)]
-        for server in self.servers:
-            server.start()
-        for server in self.servers[1:]:
-            server("REPLICAOF", self.servers[0].host, 6379)
-        self.wait_replicas()
-        self.sentinels = [Sentinel(site, f"sentinel{i}", site.address(31 + i), self.servers[0])
-                          for i in range(sentinels)]
-        if sentinels > 1:
-            wait_for(lambda: all(self.sees(s) for s in self.sentinels), 10)
-
-    def sees(self, sentinel):
-        words = sentinel("SENTINEL", "MASTER", "calls")
-        facts = dict(zip(words[::2], words[1::2]))
-        return (facts[b"num-other-sentinels"] == b"%d" % (len(self.sentinels) - 1)
-                and facts[b"num-slaves"] == b"2")
-
-    def wait_replicas(self):
-        for server in self.servers:
-            if server.role() == b"slave":
-                wait_for(server.follows, 10)
-
-    def master(self):
-        return next(server for server in self.servers
-                    if server.role() == b"master")
-
-    def fail_over(self):
-        """By hand. A sentinel on a busy machine may hold no replica for good enough, or give up
-        half way; it is asked again until another server is the master, which is returned. The old
-        one may call itself master for a moment longer."""
-        old = self.master()
-
-        def others():
-            return [server for server in self.servers
-                    if server is not old and server.role() == b"master"]
-
-        for _ in range(5):
-            try:
-                self.sentinels[0]("SENTINEL", "FAILOVER", "calls")
-            except Refused as refused:
-                print(f"    {refused}")
-            if wait_for(others, 4):
-                return others()[0]
-        raise checks.Failure("the sentinels did not fail over")
-
-    def places(self):
-        return [sentinel.place for sentinel in self.sentinels]
 
 
 class Liar:

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """ringfence number with several sources: set, get and whether the daemon agrees, reassign, what is
 audited; import of every kind, dry run, feeds that replace themselves, rejects, failures half way;
-export and re-import."""
+export and re-import; what the pages show."""
 
 import json
 import os
+import re
 
 from lib import checks
 from lib.checks import case, check, equal, wait_for
@@ -237,18 +238,18 @@ def broken():
         os.mkfifo(pipe)
         command = [checks.program("ringfence"), "--config", daemon.config_path, *replace, pipe]
         process = Process(site, "import", command)
-        with open(pipe, "w", encoding="ascii") as file:
-            for i in range(400, 5000):
-                file.write(f"+86136{i:08d},70,block,loan,,,,2026-11-01\n")
-            file.flush()
-            wait_for(lambda: redis("DBSIZE") > 1000, 10, "half of another is written")
-            redis.kill()
-            try:
+        try:
+            with open(pipe, "w", encoding="ascii") as file:
+                for i in range(400, 5000):
+                    file.write(f"+86136{i:08d},70,block,loan,,,,2026-11-01\n")
+                file.flush()
+                wait_for(lambda: redis("DBSIZE") > 1000, 10, "half of another is written")
+                redis.kill()
                 for i in range(5000, 9000):
                     file.write(f"+86136{i:08d},70,block,loan,,,,2026-11-01\n")
-            except BrokenPipeError:
-                pass
-        wait_for(lambda: not process.running, 10)
+        except BrokenPipeError:  # it has ended
+            pass
+        wait_for(lambda: not process.running(), 10)
         equal(process.wait(5), 3, "Redis dies: 3")
         check("stopped at line" in process.log() and "nothing was taken back" in process.log(),
               "how far it got is said", process.log())
@@ -304,6 +305,64 @@ def exports():
                   output)
             seen.append(state())
         equal(seen[0], seen[1], "CSV and JSON lines come back equal")
+        daemon.stop()
+
+
+def page(*path):
+    with open(os.path.join(checks.TOP, "docs", *path), encoding="utf-8") as file:
+        return file.read()
+
+
+def run_line(daemon, line):
+    """A line of a page as a shell has it."""
+    command = f"{checks.program('ringfence')} --config {daemon.config_path}"
+    status, output = daemon.site.run(["sh", "-c", re.sub("^ringfence", command, line)])
+    check(status == 0, line, output)
+    return output
+
+
+@case("the examples of the pages")
+def examples():
+    with Site() as site:
+        redis = Redis(site)
+        daemon = start(site, redis)
+        desk = ("--source", "desk", "--list", "block")
+        number(daemon, "set", NUMBER, "--list", "watch", "--source", "police-feed")
+        number(daemon, "set", "+8613800138001", *desk)
+        number(daemon, "set", "+8613800138002", *desk, "--since", "30d")
+        feed(site, "feed.csv", range(3))
+        blocks = re.findall(r"```sh\n(.*?)```", page("redis.md"), re.S)
+        said = {line: run_line(daemon, line) for block in blocks for line in block.splitlines()
+                if line.startswith("ringfence ")}
+        equal([words.split()[2] for words in said],
+              ["get", "import", "import", "reassign", "export", "import"], "redis.md's lines")
+        shown = list(said.values())
+        check("police-feed" in shown[0] and "3 would be added" in shown[1], "get and a dry run",
+              shown[:2])
+        check("3 added, 0 changed, 1 removed" in shown[2] and os.path.exists(site.path("rejected.txt"))
+              and os.path.getsize(site.path("changes.json")) > 0, "an import", shown[2])
+        equal((list(fields(redis)), redis("EXISTS", "rf:num:+8613800138002")), (["reassigned"], 1),
+              "a number that was reassigned, one that was not")
+        with open(site.path("desk.csv"), encoding="utf-8") as file:
+            equal(len(file.readlines()), 2, "what the desk said within a week")
+        check("1 unchanged" in shown[5], "comes back as it is", shown[5])
+        lines = re.findall(r"^\.Dl (ringfence number .*)", page("man", "ringfence.1"), re.M)
+        equal(len(lines), 1, "the man page has a line")
+        run_line(daemon, lines[0])
+        agrees(daemon, "and the daemon has it")
+        listing = next(block for block in re.findall(r"\n\n((?:    .*\n)+)", page("ringfence.md"))
+                       if block.lstrip().startswith("number,score,list"))
+        rows = [line.strip() for line in listing.splitlines()]
+        for name, part in (("rows.csv", [row for row in rows if row[0] != "{"]),
+                           ("rows.json", [row for row in rows if row[0] == "{"])):
+            redis("FLUSHALL")
+            status, output = number(daemon, "import", site.write(name, "\n".join(part)))
+            check(status == 0 and "0 rejected" in output, f"ringfence.md's rows: {name}", output)
+        status, output = number(daemon, "set", "8613800138000", "--list", "block")
+        check(status == 2 and "neither E.164" in output, "what is no number: 2", output)
+        redis("SET", "rf:num:+8613800138009", "text")
+        status, output = number(daemon, "set", "+8613800138009", "--list", "block")
+        check(status == 1 and "WRONGTYPE" in output, "what Redis refuses: 1, and why", output)
         daemon.stop()
 
 

@@ -144,6 +144,61 @@ class Sentinel(Redis):
         self.process = Process(self.site, self.name, ["redis-server", config, "--sentinel"])
 
 
+class Group:
+    """A master, two replicas and three sentinels."""
+
+    def __init__(self, site, sentinels=3):
+        self.servers = [Redis(site, f"redis{i}", 6379, False, site.address(21 + i),
+                              ["--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1",
+                               "--min-replicas-to-write", "0"]) for i in range(3)]
+        for server in self.servers:
+            server.start()
+        for server in self.servers[1:]:
+            server("REPLICAOF", self.servers[0].host, 6379)
+        self.wait_replicas()
+        self.sentinels = [Sentinel(site, f"sentinel{i}", site.address(31 + i), self.servers[0])
+                          for i in range(sentinels)]
+        if sentinels > 1:
+            checks.wait_for(lambda: all(self.sees(s) for s in self.sentinels), 10)
+
+    def sees(self, sentinel):
+        words = sentinel("SENTINEL", "MASTER", "calls")
+        facts = dict(zip(words[::2], words[1::2]))
+        return (facts[b"num-other-sentinels"] == b"%d" % (len(self.sentinels) - 1)
+                and facts[b"num-slaves"] == b"2")
+
+    def wait_replicas(self):
+        for server in self.servers:
+            if server.role() == b"slave":
+                checks.wait_for(server.follows, 10)
+
+    def master(self):
+        return next(server for server in self.servers
+                    if server.role() == b"master")
+
+    def fail_over(self):
+        """By hand. A sentinel on a busy machine may hold no replica for good enough, or give up
+        half way; it is asked again until another server is the master, which is returned. The old
+        one may call itself master for a moment longer."""
+        old = self.master()
+
+        def others():
+            return [server for server in self.servers
+                    if server is not old and server.role() == b"master"]
+
+        for _ in range(5):
+            try:
+                self.sentinels[0]("SENTINEL", "FAILOVER", "calls")
+            except Refused as refused:
+                print(f"    {refused}")
+            if checks.wait_for(others, 4):
+                return others()[0]
+        raise checks.Failure("the sentinels did not fail over")
+
+    def places(self):
+        return [sentinel.place for sentinel in self.sentinels]
+
+
 def _crc16(data):
     crc = 0
     for byte in data:

@@ -3,6 +3,7 @@
 #include "reputation/admin.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #include "redis_server.h"
 
@@ -337,6 +338,119 @@ START_TEST(an_import_writes_all_but_the_rejects)
 }
 END_TEST
 
+/* ---- two writers --------------------------------------------------------------------------- */
+
+enum { RACED = 2000, ROUNDS = 6 };
+
+/* In each round a source gives every number another end, the two of them alternating which of them
+ * is the later one, and now and then none at all. */
+struct racer {
+    const char *source;
+    unsigned turn; /* 0 or 1 */
+    struct rep_admin *admin;
+    unsigned round, next;
+    char number[32];
+    uint64_t rejects;
+    int code;
+    pthread_t thread;
+};
+
+static uint64_t raced_end(unsigned turn, unsigned round, unsigned i)
+{
+    if ((i + round + turn) % 5 == 0)
+        return 0;
+    return NOW_S + 1000 + (uint64_t)i + 10000 * ((i + round + turn) % 2);
+}
+
+static int raced_row(void *argument, struct rep_row *row)
+{
+    struct racer *racer = argument;
+    unsigned i = racer->next++;
+    if (i == RACED)
+        return ERROR_NOT_FOUND;
+    snprintf(racer->number, sizeof(racer->number), "+861390000%04u", i);
+    *row = (struct rep_row){.number = slice_of_text(racer->number),
+                            .score = 50,
+                            .source = slice_of_text(racer->source),
+                            .expires_s = raced_end(racer->turn, racer->round, i)};
+    return 0;
+}
+
+static void *race(void *argument)
+{
+    struct racer *racer = argument;
+    for (racer->round = 0; racer->code == 0 && racer->round < ROUNDS; racer->round++) {
+        struct rep_import import = {.next = raced_row, .argument = racer, .batch = 200};
+        racer->next = 0;
+        racer->code = rep_admin_import(racer->admin, &import, NOW_S);
+        racer->rejects += import.rejects;
+    }
+    return NULL;
+}
+
+static void check_raced(unsigned i)
+{
+    uint64_t a = raced_end(0, ROUNDS - 1, i), b = raced_end(1, ROUNDS - 1, i);
+    long long expected = a == 0 || b == 0 ? -1 : (long long)((a > b ? a : b) - NOW_S);
+    long long held = redis_do(&server, "TTL rf:num:+861390000%04u", i);
+    ck_assert_msg(expected < 0 ? held == -1 : held <= expected && held >= expected - 60,
+                  "number %u lasts %lld s instead of %lld", i, held, expected);
+}
+
+/* Each key ends with the last statement in it, whoever wrote in the same millisecond. */
+static void race_two(struct racer *racers)
+{
+    struct rep_settings settings;
+    char message[256];
+    rep_settings_default(&settings);
+    settings.unix_socket = server.socket;
+    settings.sources = (struct rep_source_rows){source_rows, 3};
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(rep_admin_open(&settings, message, sizeof(message), &racers[i].admin), 0);
+        ck_assert_int_eq(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        pthread_join(racers[i].thread, NULL);
+        ck_assert_int_eq(racers[i].code, 0);
+        ck_assert_uint_eq(racers[i].rejects, 0);
+        rep_admin_close(racers[i].admin);
+    }
+    for (unsigned i = 0; i < RACED; i++)
+        check_raced(i);
+}
+
+START_TEST(two_imports_at_once_leave_every_key_its_end)
+{
+    struct racer racers[2] = {{.source = "police", .turn = 0}, {.source = "feed", .turn = 1}};
+    race_two(racers);
+}
+END_TEST
+
+/* One of them with plain fields, whose end is the key's own until another speaks beside it. */
+START_TEST(an_import_of_plain_fields_races_one_of_a_source)
+{
+    struct racer racers[2] = {{.source = "hearsay", .turn = 0}, {.source = "feed", .turn = 1}};
+    race_two(racers);
+    ck_assert_int_eq(redis_do(&server, "DBSIZE"), RACED);
+}
+END_TEST
+
+START_TEST(an_import_works_without_the_right_to_scripts)
+{
+    redis_do(&server, "ACL SETUSER default -@scripting");
+    struct feed feed = {.count = 300};
+    struct rep_import import = {.next = next_row, .argument = &feed};
+    ck_assert_int_eq(rep_admin_import(admin, &import, NOW_S), 0);
+    ck_assert_uint_eq(import.count[REP_OUTCOME_ADDED], 299);
+    ck_assert_uint_eq(import.rejects, 1);
+    /* With it again, and a server that has forgotten the script. */
+    redis_do(&server, "ACL SETUSER default +@all");
+    ck_assert_uint_eq(import_one(row_of("feed", 5, 0), REP_OUTCOME_ADDED), 1);
+    redis_do(&server, "SCRIPT FLUSH");
+    ck_assert_uint_eq(import_one(row_of("feed", 6, 0), REP_OUTCOME_CHANGED), 1);
+}
+END_TEST
+
 START_TEST(a_server_that_is_not_there_is_named)
 {
     struct rep_settings settings;
@@ -387,6 +501,9 @@ int main(void)
     tcase_add_test(tests, a_reassigned_number_takes_only_what_is_newer);
     tcase_add_test(tests, what_is_not_written_is_refused);
     tcase_add_test(tests, an_import_writes_all_but_the_rejects);
+    tcase_add_test(tests, two_imports_at_once_leave_every_key_its_end);
+    tcase_add_test(tests, an_import_of_plain_fields_races_one_of_a_source);
+    tcase_add_test(tests, an_import_works_without_the_right_to_scripts);
     tcase_add_test(tests, a_server_that_is_not_there_is_named);
     tcase_add_test(tests, a_server_that_dies_is_an_error_not_a_hang);
     suite_add_tcase(suite, tests);
