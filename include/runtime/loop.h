@@ -15,6 +15,7 @@
 #include "base/error.h"
 
 struct event_base;
+struct rt_lobby;
 struct rt_loop;
 struct rt_watch;
 
@@ -38,6 +39,18 @@ int rt_watch_create(struct rt_loop *loop, int descriptor, unsigned interest, rt_
                     void *argument, struct rt_watch **watch) MUST_CHECK;
 int rt_watch_set(struct rt_watch *watch, unsigned interest) MUST_CHECK;
 void rt_watch_destroy(struct rt_watch *watch);
+
+/*
+ * A line apart, for those who may be many and have not earned a place: however many of its watches
+ * are ready, in a turn at most per_turn of them are called, whoever has waited longest first, and
+ * those outside never wait for more than these.
+ */
+int rt_lobby_create(struct rt_loop *loop, unsigned per_turn, struct rt_lobby **lobby) MUST_CHECK;
+/* Into the lobby, or out of it with NULL; the interest stays. After an error it is watched no more:
+ * its interest is 0. */
+int rt_watch_move(struct rt_watch *watch, struct rt_lobby *lobby) MUST_CHECK;
+/* Its watches must be out of it, or destroyed. NULL is allowed. */
+void rt_lobby_destroy(struct rt_lobby *lobby);
 
 /*
  * Hooks around each turn: `before_wait` runs when the loop is about to sleep and may shorten the

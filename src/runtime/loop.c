@@ -12,19 +12,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/log.h"
-
-struct rt_watch {
-    struct rt_loop *loop;
-    struct event *event;
-    int descriptor;
-    unsigned interest;
-    bool destroyed;
-    rt_ready_fn *ready;
-    void *argument;
-    struct list_link rest; /* in rt_loop.resting once destroyed */
-};
+#include "loop_int.h"
 
 struct rt_loop {
     struct event_base *base;
@@ -179,12 +168,11 @@ static void watch_ready(evutil_socket_t descriptor, short events, void *argument
         watch->ready(watch->argument, descriptor, ready & watch->interest);
 }
 
-static int arm_watch(struct rt_watch *watch, unsigned interest)
+static int arm_event(struct rt_watch *watch, unsigned interest)
 {
     short events = (short)((interest & RT_READABLE ? EV_READ : 0) |
                            (interest & RT_WRITABLE ? EV_WRITE : 0) | EV_PERSIST);
     event_del(watch->event);
-    watch->interest = 0;
     if (interest == 0)
         return 0;
     if (event_assign(watch->event, watch->loop->base, watch->descriptor, events, watch_ready,
@@ -193,8 +181,14 @@ static int arm_watch(struct rt_watch *watch, unsigned interest)
     errno = 0;
     if (event_add(watch->event, NULL) != 0)
         return errno != 0 ? -errno : -ENOMEM;
-    watch->interest = interest;
     return 0;
+}
+
+static int arm_watch(struct rt_watch *watch, unsigned interest)
+{
+    int error = watch->lobby != NULL ? rt_lobby_arm(watch, interest) : arm_event(watch, interest);
+    watch->interest = error == 0 ? interest : 0;
+    return error;
 }
 
 int rt_watch_create(struct rt_loop *loop, int descriptor, unsigned interest, rt_ready_fn *ready,
@@ -225,11 +219,22 @@ int rt_watch_set(struct rt_watch *watch, unsigned interest)
     return interest == watch->interest ? 0 : arm_watch(watch, interest);
 }
 
+int rt_watch_move(struct rt_watch *watch, struct rt_lobby *lobby)
+{
+    unsigned interest = watch->interest;
+    if (watch->lobby == lobby)
+        return 0;
+    int error = rt_watch_set(watch, 0);
+    watch->lobby = lobby;
+    return error == 0 ? rt_watch_set(watch, interest) : error;
+}
+
 void rt_watch_destroy(struct rt_watch *watch)
 {
     if (watch == NULL || watch->destroyed)
         return;
-    event_del(watch->event);
+    /* An error means that the descriptor is not watched, which is what is wanted. */
+    (void)arm_watch(watch, 0);
     watch->destroyed = true;
     list_append(&watch->loop->resting, &watch->rest);
 }

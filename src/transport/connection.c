@@ -81,6 +81,17 @@ void tp_connection_close(struct connection *connection, enum tp_close reason, in
     tp_streams_report_gauges(streams);
 }
 
+bool tp_connection_move(struct connection *connection, bool to_lobby)
+{
+    if (connection->in_lobby == to_lobby)
+        return true;
+    connection->in_lobby = to_lobby;
+    if (rt_watch_move(connection->watch, to_lobby ? connection->streams->lobby : NULL) == 0)
+        return true;
+    tp_connection_close(connection, TP_CLOSE_RESET, -EIO);
+    return false;
+}
+
 /* ---- deadlines ------------------------------------------------------------------------------ */
 
 void tp_connection_due(struct connection *connection, uint64_t now_us, uint64_t due_us)
@@ -235,7 +246,12 @@ int tp_connection_begin(struct connection *connection)
     if (connection->accepted && connection->io == &tp_plain_io)
         connection->state = CONNECTION_OPEN;
     set_due(connection, now_us);
-    return rt_watch_create(streams->worker->loop, connection->descriptor,
-                           connection->accepted ? RT_READABLE : RT_WRITABLE, ready, connection,
-                           &connection->watch);
+    int error = rt_watch_create(streams->worker->loop, connection->descriptor, 0, ready, connection,
+                                &connection->watch);
+    if (error == 0 && connection->accepted)
+        error = rt_watch_move(connection->watch, streams->lobby);
+    connection->in_lobby = connection->accepted;
+    return error == 0
+               ? rt_watch_set(connection->watch, connection->accepted ? RT_READABLE : RT_WRITABLE)
+               : error;
 }

@@ -11,6 +11,12 @@ enum {
     INPUT_INITIAL = 2048,
     /* For each turn of the loop: then other connections, sockets and timers have theirs. */
     BYTES_PER_TURN = 4 * TP_SCRATCH_BYTES,
+    /* Of a connection in the lobby: all that have their turn together get what one outside gets.
+     * A record of TLS is no longer. */
+    LOBBY_BYTES_PER_TURN = 16384,
+    /* A message that takes more reads is not from a neighbour in a hurry: 65535 bytes in segments
+     * of 1448 come in 46, but seldom one by one. */
+    PIECES_MAXIMUM = 16,
     HOLD_US = 1000 /* before a full ring is tried again */
 };
 
@@ -122,6 +128,21 @@ static bool hold(struct connection *connection, struct slice rest, size_t length
     return true;
 }
 
+/* A message was whole: it is one of those who bring some. False: the connection is gone. */
+static bool settle(struct connection *connection)
+{
+    connection->pieces = 0;
+    return tp_connection_move(connection, false);
+}
+
+/* What was read was no whole message. False: the connection is gone. */
+static bool count_piece(struct connection *connection)
+{
+    if (connection->input == NULL || connection->in_lobby)
+        return true;
+    return ++connection->pieces < PIECES_MAXIMUM || tp_connection_move(connection, true);
+}
+
 /* Takes whole messages off the front. False: the connection is gone. */
 static bool take(struct connection *connection, struct slice bytes, uint64_t now_us)
 {
@@ -136,6 +157,8 @@ static bool take(struct connection *connection, struct slice bytes, uint64_t now
         case SMSG_FRAME_MESSAGE:
             if (!deliver(connection, piece, now_us))
                 return hold(connection, bytes, piece.length, now_us);
+            if (!settle(connection))
+                return false;
             continue;
         case SMSG_FRAME_EMPTY_LINE:
             receive_pong(connection);
@@ -174,10 +197,13 @@ static void end_reading(struct connection *connection, ssize_t result)
 void tp_connection_read(struct connection *connection)
 {
     struct tp_worker *worker = connection->streams->worker;
+    const size_t limit = connection->in_lobby ? LOBBY_BYTES_PER_TURN : BYTES_PER_TURN;
     size_t size, total = 0;
     bool more = true;
     while (more && !connection->reads_held) {
         char *memory = room(connection, &size);
+        if (size > limit)
+            size = limit;
         ssize_t count = connection->io->read(connection, memory, size);
         if (count == -EAGAIN)
             break;
@@ -191,13 +217,15 @@ void tp_connection_read(struct connection *connection)
             connection->input_length += (uint32_t)count;
             bytes = slice_make(connection->input, connection->input_length);
         }
-        if (!take(connection, bytes, connection->active_us))
+        if (!take(connection, bytes, connection->active_us) || !count_piece(connection))
             return;
         total += (size_t)count;
         /* A read that was not filled has emptied the socket. */
         more = (size_t)count == size || connection->io->holds(connection);
-        if (more && total >= BYTES_PER_TURN) {
-            tp_connection_due(connection, connection->active_us, connection->active_us);
+        if (more && total >= limit) {
+            /* Of what it holds the socket does not tell the next turn. */
+            if (connection->io->holds(connection))
+                tp_connection_due(connection, connection->active_us, connection->active_us);
             break;
         }
     }
@@ -215,7 +243,8 @@ static void resume(struct connection *connection)
     }
     connection->held_length = 0;
     connection->reads_held = false;
-    if (!take(connection, slice_from(all, message.length), now_us) || connection->reads_held)
+    if (!settle(connection) || !take(connection, slice_from(all, message.length), now_us) ||
+        connection->reads_held)
         return;
     if (rt_watch_set(connection->watch,
                      connection->blocked_us != 0 ? RT_READABLE | RT_WRITABLE : RT_READABLE) != 0) {

@@ -88,6 +88,8 @@ struct connection {
     bool has_ended;  /* it was said */
     bool has_ponged; /* the peer answers pings */
     bool reads_held; /* the ring to the owner of the first message was full */
+    bool in_lobby;   /* see streams.lobby */
+    uint8_t pieces;  /* reads since the last whole message, as far as they matter */
 
     /* What came in and is no whole message yet; NULL: nothing did. */
     struct smsg_frame frame;
@@ -123,6 +125,10 @@ struct streams {
     struct slab *slab;
     struct hash_table *table; /* by listener and address */
     struct list_link dirty;
+    /* Where those stand in line who have not shown that they bring messages: they came and sent
+     * none yet, or send one in very many pieces. Thousands of them cost the others no more than a
+     * few: each turn of the loop has time for so many. */
+    struct rt_lobby *lobby;
     struct rt_timer accept_again;
     bool accept_paused; /* no descriptor was left */
     bool is_deaf;       /* another process accepts */
@@ -152,6 +158,8 @@ int tp_connection_begin(struct connection *connection) MUST_CHECK;
 /* Ends it and frees it; error: what senders of requests are told, 0 where only those are told whose
  * request was not written. */
 void tp_connection_close(struct connection *connection, enum tp_close reason, int error);
+/* Into or out of the line of those who bring no messages. False: the connection is gone. */
+bool tp_connection_move(struct connection *connection, bool to_lobby);
 /* So that its timer looks at it no later than at that time. */
 void tp_connection_due(struct connection *connection, uint64_t now_us, uint64_t due_us);
 

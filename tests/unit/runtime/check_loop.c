@@ -111,6 +111,91 @@ START_TEST(a_watch_may_destroy_itself)
 }
 END_TEST
 
+enum { IN_LOBBY = 8, PER_TURN = 3 };
+
+static unsigned calls_of(const struct probe *probes, size_t count)
+{
+    unsigned calls = 0;
+    for (size_t i = 0; i < count; i++)
+        calls += probes[i].calls;
+    return calls;
+}
+
+START_TEST(lobby_has_its_share_of_a_turn_and_goes_round)
+{
+    struct probe outside, probes[IN_LOBBY];
+    struct rt_lobby *lobby;
+    int copies[IN_LOBBY];
+    ck_assert_int_eq(rt_lobby_create(loop, PER_TURN, &lobby), 0);
+    watch(&outside, ends[1], RT_WRITABLE);
+    for (size_t i = 0; i < IN_LOBBY; i++) {
+        copies[i] = dup(ends[1]);
+        watch(&probes[i], copies[i], RT_WRITABLE);
+        ck_assert_int_eq(rt_watch_move(probes[i].watch, lobby), 0);
+    }
+    for (unsigned i = 1; i <= IN_LOBBY; i++) {
+        turn();
+        ck_assert_uint_eq(outside.calls, i);
+        ck_assert_uint_eq(calls_of(probes, IN_LOBBY), i * PER_TURN);
+    }
+    for (size_t i = 0; i < IN_LOBBY; i++)
+        ck_assert_uint_eq(probes[i].calls, PER_TURN);
+    rt_watch_destroy(outside.watch);
+    for (size_t i = 0; i < IN_LOBBY; i++) {
+        rt_watch_destroy(probes[i].watch);
+        close(copies[i]);
+    }
+    rt_lobby_destroy(lobby);
+}
+END_TEST
+
+START_TEST(interest_goes_into_a_lobby_changes_there_and_comes_out)
+{
+    struct probe probe;
+    struct rt_lobby *lobby;
+    ck_assert_int_eq(rt_lobby_create(loop, PER_TURN, &lobby), 0);
+    watch(&probe, ends[1], RT_READABLE | RT_WRITABLE);
+    ck_assert_int_eq(rt_watch_move(probe.watch, lobby), 0);
+    turn();
+    ck_assert_uint_eq(probe.ready, RT_WRITABLE);
+    ck_assert_int_eq(rt_watch_set(probe.watch, RT_READABLE), 0);
+    turn();
+    ck_assert_int_eq(rt_watch_set(probe.watch, 0), 0);
+    turn();
+    ck_assert_uint_eq(probe.calls, 1);
+    ck_assert_int_eq(rt_watch_set(probe.watch, RT_WRITABLE), 0);
+    turn();
+    ck_assert_uint_eq(probe.calls, 2);
+    ck_assert_int_eq(rt_watch_move(probe.watch, NULL), 0);
+    turn();
+    ck_assert_uint_eq(probe.calls, 3);
+    rt_watch_destroy(probe.watch);
+    rt_lobby_destroy(lobby);
+}
+END_TEST
+
+START_TEST(watch_of_a_lobby_may_destroy_itself_and_another)
+{
+    struct probe a, b;
+    struct rt_lobby *lobby;
+    int copy = dup(ends[1]);
+    ck_assert_int_eq(rt_lobby_create(loop, PER_TURN, &lobby), 0);
+    watch(&a, ends[1], RT_WRITABLE);
+    watch(&b, copy, RT_WRITABLE);
+    ck_assert_int_eq(rt_watch_move(a.watch, lobby), 0);
+    ck_assert_int_eq(rt_watch_move(b.watch, lobby), 0);
+    a.victim = b.watch;
+    b.victim = a.watch;
+    turn();
+    ck_assert_uint_eq(a.calls + b.calls, 1);
+    rt_watch_destroy(a.calls == 1 ? a.watch : b.watch);
+    turn();
+    ck_assert_uint_eq(a.calls + b.calls, 1);
+    close(copy);
+    rt_lobby_destroy(lobby);
+}
+END_TEST
+
 START_TEST(a_watch_destroyed_by_another_is_not_called_any_more)
 {
     struct probe a;
@@ -329,6 +414,9 @@ int main(void)
     tcase_add_test(tests, a_readable_descriptor_is_reported_until_read);
     tcase_add_test(tests, interest_can_change_pause_and_come_back);
     tcase_add_test(tests, a_watch_may_destroy_itself);
+    tcase_add_test(tests, lobby_has_its_share_of_a_turn_and_goes_round);
+    tcase_add_test(tests, interest_goes_into_a_lobby_changes_there_and_comes_out);
+    tcase_add_test(tests, watch_of_a_lobby_may_destroy_itself_and_another);
     tcase_add_test(tests, a_watch_destroyed_by_another_is_not_called_any_more);
     tcase_add_test(tests, a_descriptor_that_cannot_be_watched_is_an_error);
     tcase_add_test(tests, a_failed_change_can_be_tried_again);

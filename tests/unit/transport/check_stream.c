@@ -166,13 +166,24 @@ static uint64_t closed(const struct bench *bench, const char *reason)
         stats_label(bench->registry, STATS_FAMILY_CONNECTIONS_CLOSED, slice_of_text(reason)));
 }
 
-static int peer_open(const struct bench *bench)
+/* From 127.0.0.`host`. */
+static int peer_open_from(const struct bench *bench, unsigned host)
 {
     struct sockaddr_storage storage;
     socklen_t length = tp_address_to_sockaddr(&bench->address, &storage);
+    const struct sockaddr_in source = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host),
+    };
     int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(descriptor, (const struct sockaddr *)&source, sizeof(source)), 0);
     ck_assert_int_eq(connect(descriptor, (struct sockaddr *)&storage, length), 0);
     return descriptor;
+}
+
+static int peer_open(const struct bench *bench)
+{
+    return peer_open_from(bench, 1);
 }
 
 static void say(int peer, struct slice bytes)
@@ -456,6 +467,88 @@ START_TEST(crowds_and_strangers_are_turned_away)
 }
 END_TEST
 
+enum { CROWD = 80, LOBBY_SHARE = 16 };
+
+static const char bad_request[] = "OPTIONS sip:a@b SIP/2.0\r\nContent-Length: x\r\n\r\n";
+
+static void crowd_open(struct bench *bench, int peers[CROWD])
+{
+    for (unsigned i = 0; i < CROWD; i++) {
+        peers[i] = peer_open_from(bench, 2 + i);
+        turn(bench, 1);
+    }
+    ck_assert_uint_eq(tp_group_listener_connections(bench->group, 0), CROWD);
+}
+
+/* What each of the crowd has left to say ends its connection: as many end in a turn as had theirs.
+ * One from outside is heard in the same turn. */
+static void check_share(struct bench *bench, int neighbour, const int peers[CROWD], size_t said)
+{
+    char text[256];
+    unsigned before = received(bench);
+    for (unsigned i = 0; i < CROWD; i++)
+        say(peers[i], slice_from(slice_of_text(bad_request), said));
+    say(neighbour, slice_make(text, message_of(text, sizeof(text), "y")));
+    turn(bench, 1);
+    ck_assert_uint_eq(received(bench), before + 1);
+    ck_assert_uint_ge(closed(bench, "length_malformed"), 1);
+    ck_assert_uint_le(closed(bench, "length_malformed"), WORKERS * LOBBY_SHARE);
+    turn(bench, CROWD / LOBBY_SHARE);
+    ck_assert_uint_eq(closed(bench, "length_malformed"), CROWD);
+}
+
+static int neighbour_open(struct bench *bench)
+{
+    char text[256];
+    unsigned before = received(bench);
+    int peer = peer_open(bench);
+    say(peer, slice_make(text, message_of(text, sizeof(text), "x")));
+    turn(bench, 2);
+    ck_assert_uint_eq(received(bench), before + 1);
+    return peer;
+}
+
+START_TEST(newcomers_share_a_turn_and_delay_no_neighbour)
+{
+    struct bench *bench = bench_open(1 << 20);
+    int peers[CROWD];
+    crowd_open(bench, peers);
+    int neighbour = neighbour_open(bench);
+    check_share(bench, neighbour, peers, 0);
+    for (unsigned i = 0; i < CROWD; i++)
+        close(peers[i]);
+    close(neighbour);
+    turn(bench, 2);
+    bench_close(bench);
+}
+END_TEST
+
+START_TEST(who_brings_a_message_in_crumbs_is_as_a_newcomer)
+{
+    struct bench *bench = bench_open(1 << 20);
+    int peers[CROWD];
+    const size_t crumbs = 20;
+    char text[256];
+    crowd_open(bench, peers);
+    for (unsigned i = 0; i < CROWD; i++)
+        say(peers[i], slice_make(text, message_of(text, sizeof(text), "z")));
+    turn(bench, CROWD / LOBBY_SHARE);
+    ck_assert_uint_eq(received(bench), CROWD);
+    for (size_t byte = 0; byte < crumbs; byte++) {
+        for (unsigned i = 0; i < CROWD; i++)
+            say(peers[i], slice_make(bad_request + byte, 1));
+        turn(bench, CROWD / LOBBY_SHARE);
+    }
+    int neighbour = neighbour_open(bench);
+    check_share(bench, neighbour, peers, crumbs);
+    for (unsigned i = 0; i < CROWD; i++)
+        close(peers[i]);
+    close(neighbour);
+    turn(bench, 2);
+    bench_close(bench);
+}
+END_TEST
+
 int main(void)
 {
     Suite *all = suite_create("stream");
@@ -472,6 +565,8 @@ int main(void)
     tcase_add_test(cases, refused_connection_is_reported);
     tcase_add_test(cases, full_queue_is_reported_and_a_stalled_peer_is_left);
     tcase_add_test(cases, crowds_and_strangers_are_turned_away);
+    tcase_add_test(cases, newcomers_share_a_turn_and_delay_no_neighbour);
+    tcase_add_test(cases, who_brings_a_message_in_crumbs_is_as_a_newcomer);
     suite_add_tcase(all, cases);
     SRunner *runner = srunner_create(all);
     srunner_run_all(runner, CK_ENV);
