@@ -22,16 +22,16 @@ from . import numbers
 GENERATOR = 0  # processors
 PROXY = 1
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOOLS = os.path.join(checks.BUILD, "tests", "bench", "speed")
+TOOLS = os.path.join(checks.BUILD, "tests", "bench")
 CORE_RULES = os.path.join(checks.TOP, "conf", "rules", "core.yaml")
 REDIS_PORT = 6379
 START_SECONDS = 60
 
 
-def tool(name):
-    path = os.path.join(TOOLS, name)
+def tool(name, group="speed"):
+    path = os.path.join(TOOLS, group, name)
     if not os.access(path, os.R_OK):
-        raise Unable(f"{path} is not built: make bench-speed builds it")
+        raise Unable(f"{path} is not built: make bench-{group} builds it")
     return path
 
 
