@@ -40,6 +40,7 @@ struct proxy_wish {
     struct slice call_id;
     uint32_t tried;    /* mask of places that are not wanted any more */
     bool only_serving; /* nothing rather than a target that is down */
+    bool only_tls;
     uint64_t now_us;
 };
 
@@ -48,7 +49,7 @@ struct proxy_chosen {
     struct proxy_choice choice;
     struct proxy_pulse *pulse; /* NULL: nothing is known of it */
     uint8_t place;             /* in the order of the call, whatever serves */
-    uint8_t count;             /* of the targets in that order */
+    uint8_t others;            /* beside it, that the wish leaves */
 };
 
 struct proxy_trunk {
@@ -74,6 +75,7 @@ struct proxy_trunk {
     int16_t listeners[TP_PROTOCOL_COUNT][2];
     int8_t only_protocol; /* of all of these; -1: there are several */
     uint8_t udp_size;     /* enum proxy_udp_size */
+    uint8_t sips;         /* enum proxy_sips */
     uint32_t label_connections;
     uint32_t connections; /* at most; 0: no limit of its own */
     struct tp_tls *tls;   /* NULL: as the listener has it */
@@ -140,18 +142,19 @@ size_t proxy_trunk_order(const struct proxy_trunk *trunk, const struct hash_key 
 /*
  * The target to try: of those that serve the first in the order of the call, what is just coming
  * back passed over for the most part; when none serves, the first of all, unless the wish or the
- * trunk's `all_down` refuses that. 0, ERROR_NOT_FOUND when there are no targets (left), or
- * ERROR_UNAVAILABLE when none serves. health may be NULL.
+ * trunk's `all_down` refuses that. 0, ERROR_NOT_FOUND when there are no targets (left),
+ * -EPROTONOSUPPORT when none of these has TLS, as is wished, or ERROR_UNAVAILABLE when none serves.
+ * health may be NULL.
  */
 int proxy_trunk_choose(const struct proxy_trunk *trunk, const struct proxy_health *health,
                        const struct hash_key *key, const struct proxy_wish *wish,
                        struct proxy_chosen *chosen) MUST_CHECK;
 
 /* The target at a place of the call's order, whether it serves or not; the first when there are not
- * that many. False: there are none. */
+ * that many. False: there are none. only_tls: the first from there on that has TLS, if any has. */
 bool proxy_trunk_place(const struct proxy_trunk *trunk, const struct proxy_health *health,
                        const struct hash_key *key, struct slice call_id, uint8_t place,
-                       struct proxy_chosen *chosen);
+                       bool only_tls, struct proxy_chosen *chosen);
 
 /* The listener from which an address of this trunk is reached; -1: none of that family and
  * protocol. */

@@ -45,6 +45,18 @@ struct proxy_numbering_settings {
     X(TCP, "tcp", "it goes by TCP to the same address, as the RFC wants it") \
     X(REFUSE, "refuse", "it is refused with 513")
 
+/* By what a request whose Request-URI or Route is a sips: URI may go (RFC 3261 section 26.2.2, RFC
+ * 5630 section 5): X(identifier, word, help) */
+#define PROXY_SIPS_TABLE(X)                                                 \
+    X(TLS, "tls", "by TLS, or it is refused with 480, as the RFC wants it") \
+    X(ANY, "any", "by whatever its target has: what carries it is secured by other means")
+
+enum proxy_sips {
+#define PROXY_SIPS_ROW(identifier, word, help) PROXY_SIPS_##identifier,
+    PROXY_SIPS_TABLE(PROXY_SIPS_ROW)
+#undef PROXY_SIPS_ROW
+};
+
 enum proxy_udp_size {
 #define PROXY_UDP_SIZE_ROW(identifier, word, help) PROXY_UDP_SIZE_##identifier,
     PROXY_UDP_SIZE_TABLE(PROXY_UDP_SIZE_ROW)
@@ -113,6 +125,7 @@ struct proxy_trunk_settings {
     struct proxy_redirect_settings redirect;
     struct conf_object_list targets; /* struct proxy_target_settings */
     int udp_size;                    /* enum proxy_udp_size */
+    int sips;                        /* enum proxy_sips */
     uint32_t connections;            /* 0: no limit of its own */
     struct tp_certificate_settings tls;
     struct proxy_health_settings health;

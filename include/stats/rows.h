@@ -16,6 +16,7 @@
     X(RING_FULL, "ring_full", "messages lost or held up as the ring to a worker was full")         \
     X(SEND_FAILED, "send_failed", "messages that could not be sent")                               \
     X(UDP_BECAME_TCP, "udp_became_tcp", "requests sent by TCP as they are too large for UDP")      \
+    X(TCP_BECAME_UDP, "tcp_became_udp", "of these, sent by UDP again as TCP could not be had")     \
     X(TOO_LARGE_FOR_UDP, "too_large_for_udp", "requests refused as they are too large for UDP")    \
     X(STREAM_RECEIVED, "stream_received", "messages received over connections")                    \
     X(STREAM_SENT, "stream_sent", "messages written to connections")                               \
@@ -68,6 +69,7 @@
     X(DNS_CHANGES, "dns_changes", "times that a name of a trunk came to mean other targets")       \
     X(DNS_STALE, "dns_stale", "times that targets were kept beyond their TTL as DNS failed")       \
     X(FOREIGN_NEXT_HOP, "foreign_next_hop", "requests refused for a next hop outside the trunk")   \
+    X(SIPS_REFUSED, "sips_refused", "requests for sips: refused as their trunk has no TLS")        \
     X(TIMER_C, "timer_c", "INVITEs ended by Timer C")                                              \
     X(TRANSACTIONS_REFUSED, "transactions_refused", "requests refused because a table is full")    \
     X(REGEX_LIMIT, "regex_limit", "regular expressions stopped at their match limit")              \

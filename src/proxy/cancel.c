@@ -63,7 +63,7 @@ void proxy_receive_cancel(struct proxy *proxy, const struct proxy_request *reque
         return;
     if (status != 0) {
         /* No way on means that no INVITE went on either. */
-        bool stray = status == 404 || status == 503;
+        bool stray = status == 404 || status == 503 || status == 480;
         proxy_reply(proxy, request, stray ? 481 : (uint16_t)status, SLICE(""), SLICE(""));
         return;
     }

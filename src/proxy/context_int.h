@@ -41,6 +41,9 @@ struct proxy_context {
     bool cancelled;
     bool retargeted;   /* as in the path */
     bool record_route; /* as in the path */
+    bool sips;         /* as in the path */
+    bool only_tls;     /* it may go by nothing else */
+    bool grown;        /* it goes by TCP as it is too large for UDP */
 };
 
 #endif

@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "config/value.h"
-#include "proxy_int.h"
+#include "path_int.h"
 #include "screening/report.h"
 
 /* ---- block --------------------------------------------------------------------------------- */
@@ -153,6 +153,7 @@ static int divert_to_uri(struct proxy *proxy, const struct proxy_request *reques
     path->request_uri = slice_of_text(text);
     if (smsg_uri_parse(path->request_uri, &uri) != 0)
         return 500;
+    path->sips = proxy_uri_is_sips(&uri);
     struct tp_address address;
     const struct proxy_trunk *to = NULL;
     bool literal = tp_address_from_host(uri.host, proxy_uri_port(&uri), &address) == 0;
@@ -191,6 +192,8 @@ int proxy_divert(struct proxy *proxy, const struct proxy_request *request,
     } else {
         status = divert_to_uri(proxy, request, demand->target, path);
     }
+    if (status == 0)
+        status = proxy_check_sips(proxy, request, path);
     if (status != 0)
         return status;
     path->extra = history_lines(

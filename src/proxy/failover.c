@@ -8,6 +8,8 @@
  * need not be decided again. The attempt's number in the branch is the target's place in the order
  * that the Call-ID gives, so that what travels without state can be given each target's branch.
  */
+#include <errno.h>
+
 #include "failover_int.h"
 
 /* How often a request without an answer looks whether its target has been found down meanwhile. */
@@ -129,7 +131,8 @@ static void edit_route(struct proxy_context *context, const struct smsg *sent, u
     struct proxy *proxy = context->proxy;
     const struct proxy_trunk *from = trunk_in_of(context);
     struct proxy_passage passage = {from != NULL ? from->mark : 0, context->trunk_out,
-                                    txn_server_listener(context->server), context->listener};
+                                    txn_server_listener(context->server), context->listener,
+                                    context->sips};
     const struct smsg_header *line = smsg_first(sent, SMSG_HEADER_RECORD_ROUTE);
     for (size_t i = proxy_passage_lines(&passage); i > 0 && line != NULL; i--) {
         smsg_edit_remove_header(edit, line);
@@ -137,6 +140,33 @@ static void edit_route(struct proxy_context *context, const struct smsg *sent, u
     }
     passage.listener_out = listener;
     proxy_edit_record_route(proxy, sent, &passage, edit);
+}
+
+/* Our Via, and Record-Route where the way out is another. */
+static void edit_way_out(struct proxy_context *context, const struct smsg *sent, uint16_t listener,
+                         const char branch[IDENT_BRANCH_LENGTH], struct smsg_edit *edit)
+{
+    struct proxy *proxy = context->proxy;
+    const struct smsg_header *via = smsg_first(sent, SMSG_HEADER_VIA);
+    size_t begun = proxy->scratch.length;
+    buffer_append(&proxy->scratch, proxy->listeners[listener].via);
+    buffer_append_bytes(&proxy->scratch, branch, IDENT_BRANCH_LENGTH);
+    buffer_append_literal(&proxy->scratch, "\r\n");
+    smsg_edit_replace(edit, via->start, via->end - via->start,
+                      slice_make(proxy->scratch.data + begun, proxy->scratch.length - begun));
+    if (context->record_route && listener != context->listener)
+        edit_route(context, sent, listener, edit);
+}
+
+/* `bytes` are in proxy->output. */
+static int write_attempt(struct proxy *proxy, struct smsg_edit *edit, struct slice *bytes)
+{
+    if (proxy->scratch.overflow)
+        return ERROR_LIMIT;
+    struct buffer out = buffer_over(proxy->output, PROXY_OUTPUT_BYTES);
+    int error = smsg_edit_write(edit, &out);
+    *bytes = buffer_slice(&out);
+    return error;
 }
 
 /* The request as it goes to the target; `bytes` are in proxy->output. */
@@ -147,7 +177,6 @@ static int compose_attempt(struct proxy_context *context, const struct smsg *sen
     struct proxy *proxy = context->proxy;
     struct smsg_edit edit;
     struct ident_hop hop;
-    const struct smsg_header *via = smsg_first(sent, SMSG_HEADER_VIA);
     int error = lower_hop(sent, &hop);
     if (error != 0)
         return error;
@@ -156,20 +185,8 @@ static int compose_attempt(struct proxy_context *context, const struct smsg *sen
     smsg_edit_begin(&edit, sent);
     if (context->retargeted)
         edit_request_uri(proxy, sent, chosen, &edit);
-    size_t begun = proxy->scratch.length;
-    buffer_append(&proxy->scratch, proxy->listeners[listener].via);
-    buffer_append_bytes(&proxy->scratch, branch, IDENT_BRANCH_LENGTH);
-    buffer_append_literal(&proxy->scratch, "\r\n");
-    smsg_edit_replace(&edit, via->start, via->end - via->start,
-                      slice_make(proxy->scratch.data + begun, proxy->scratch.length - begun));
-    if (context->record_route && listener != context->listener)
-        edit_route(context, sent, listener, &edit);
-    if (proxy->scratch.overflow)
-        return ERROR_LIMIT;
-    struct buffer out = buffer_over(proxy->output, PROXY_OUTPUT_BYTES);
-    error = smsg_edit_write(&edit, &out);
-    *bytes = buffer_slice(&out);
-    return error;
+    edit_way_out(context, sent, listener, branch, &edit);
+    return write_attempt(proxy, &edit, bytes);
 }
 
 static int compose_to_fit(struct proxy_context *context, const struct proxy_trunk *trunk,
@@ -200,6 +217,8 @@ static void note_attempt(struct proxy_context *context, const struct proxy_trunk
     context->attempt_us = now_us;
     context->heard = false;
     context->listener = listener;
+    context->grown =
+        proxy_plan_protocol(proxy->snapshot.plan, listener) != chosen->choice.target->protocol;
     context->tried |= UINT32_C(1) << chosen->place;
     context->others--;
     if (call != NULL && context->initial)
@@ -228,8 +247,13 @@ static bool try_next(struct proxy_context *context, const struct proxy_trunk *tr
     proxy->scratch = buffer_over(proxy->scratch_memory, sizeof(proxy->scratch_memory));
     if (smsg_scan(sent, txn_client_request(context->client)) != 0)
         return false;
-    const struct proxy_wish wish = {sent->call_id, context->tried,
-                                    only_serving || avoids_down(context, trunk, sent), now_us};
+    const struct proxy_wish wish = {
+        .call_id = sent->call_id,
+        .tried = context->tried,
+        .only_serving = only_serving || avoids_down(context, trunk, sent),
+        .only_tls = context->only_tls,
+        .now_us = now_us,
+    };
     if (proxy_trunk_choose(trunk, proxy->parts.health, &proxy->parts.marks->steering, &wish,
                            &chosen) != 0)
         return false;
@@ -336,6 +360,49 @@ void proxy_trial_fired(struct proxy_context *context, uint64_t now_us)
     }
     txn_client_give_up(context->client, now_us);
     proxy_give_up(context, context->cancelled ? 487 : proxy_best_status(context, 408), now_us);
+}
+
+/* ---- TCP that cannot be had ---------------------------------------------------------------- */
+
+/* Section 18.1.1 names a reset and "protocol not supported"; firewalls are silent. A target that
+ * got it all the same sees a retransmission, since the branch is the same. */
+static bool has_no_tcp(int error)
+{
+    static const int errors[] = {ECONNREFUSED, ECONNRESET, ENOPROTOOPT, EPROTONOSUPPORT, ETIMEDOUT};
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        if (error == -errors[i])
+            return true;
+    return false;
+}
+
+bool proxy_fall_back_to_udp(struct proxy_context *context, int error, uint64_t now_us)
+{
+    struct proxy *proxy = context->proxy;
+    const struct proxy_trunk *trunk = trunk_of(context);
+    struct smsg *sent = &proxy->relayed; /* free: no answer is being relayed */
+    struct smsg_edit edit;
+    struct slice bytes;
+    char branch[IDENT_BRANCH_LENGTH];
+    if (trunk == NULL || !context->grown || context->cancelled || !has_no_tcp(error))
+        return false;
+    int listener = proxy_trunk_listener(trunk, &context->target, TP_PROTOCOL_UDP);
+    proxy->scratch = buffer_over(proxy->scratch_memory, sizeof(proxy->scratch_memory));
+    if (listener < 0 || smsg_scan(sent, txn_client_request(context->client)) != 0)
+        return false;
+    memcpy(branch, sent->via.branch.data, sizeof(branch));
+    smsg_edit_begin(&edit, sent);
+    edit_way_out(context, sent, (uint16_t)listener, branch, &edit);
+    if (write_attempt(proxy, &edit, &bytes) != 0 ||
+        txn_client_create(proxy->parts.transactions, (enum smsg_method)context->method, bytes,
+                          slice_make(branch, sizeof(branch)), sent->call_id, (uint16_t)listener,
+                          &context->target, &proxy_client_events, context, now_us,
+                          &context->client) != 0)
+        return false;
+    context->listener = (uint16_t)listener;
+    context->grown = false;
+    stats_count(proxy->parts.stats, STATS_TCP_BECAME_UDP);
+    proxy_trial_begin(context, trunk, now_us);
+    return true;
 }
 
 /* ---- responses ----------------------------------------------------------------------------- */

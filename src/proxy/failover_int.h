@@ -14,6 +14,7 @@ struct proxy_passage {
     uint32_t trunk_out;
     uint16_t listener_in;
     uint16_t listener_out;
+    bool sips;
 };
 void proxy_edit_record_route(struct proxy *proxy, const struct smsg *message,
                              const struct proxy_passage *passage, struct smsg_edit *edit);
@@ -38,6 +39,9 @@ void proxy_note_failure(struct proxy_context *context, enum proxy_cause cause, u
 /* The client is over, by this final response (NULL: without one). True: the request went to another
  * target. */
 bool proxy_fail_over(struct proxy_context *context, const struct smsg *response, uint64_t now_us);
+/* The client is over, because its request could not be sent. True: it went by TCP for its size, and
+ * goes to the same target by UDP now (section 18.1.1). */
+bool proxy_fall_back_to_udp(struct proxy_context *context, int error, uint64_t now_us);
 /* What upstream is told when the last target ended so. */
 uint16_t proxy_best_status(const struct proxy_context *context, uint16_t status);
 void proxy_log_health(const struct proxy_trunk *trunk, const struct tp_address *target,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "boundary_int.h"
 #include "failover_int.h"
+#include "path_int.h"
 
 /* What one UDP datagram carries over IPv4; IPv6 has room for 20 bytes more, which nobody needs. */
 #define UDP_PAYLOAD_LIMIT 65507
@@ -76,7 +77,8 @@ size_t proxy_passage_lines(const struct proxy_passage *passage)
 
 /*
  * Section 16.6 item 4 and RFC 5658: one value when the request leaves by the listener that it came
- * in by, else two, the one that the next hop can reach on top.
+ * in by, else two, the one that the next hop can reach on top. Of what is for a sips: URI they are
+ * sips: URIs, too; not on a side without TLS, where nobody could reach that.
  */
 void proxy_edit_record_route(struct proxy *proxy, const struct smsg *message,
                              const struct proxy_passage *passage, struct smsg_edit *edit)
@@ -88,7 +90,9 @@ void proxy_edit_record_route(struct proxy *proxy, const struct smsg *message,
     const size_t lines = proxy_passage_lines(passage);
     size_t begun = begin_text(proxy);
     for (size_t i = 0; i < 2 && i < lines; i++) {
-        buffer_append(&proxy->scratch, proxy->listeners[listeners[i]].record_route);
+        const struct proxy_listener *listener = &proxy->listeners[listeners[i]];
+        bool sips = passage->sips && listener->sips_route.length > 0;
+        buffer_append(&proxy->scratch, sips ? listener->sips_route : listener->record_route);
         buffer_append_bytes(&proxy->scratch, mark, sizeof(mark));
         buffer_append_literal(&proxy->scratch, ">\r\n");
     }
@@ -150,7 +154,8 @@ int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *reque
     edit_received(proxy, request, &edit);
     if (path->record_route) {
         const struct proxy_passage passage = {request->from->mark, path->to->mark,
-                                              request->packet->listener, path->listener};
+                                              request->packet->listener, path->listener,
+                                              path->sips};
         proxy_edit_record_route(proxy, message, &passage, &edit);
     }
     if (path->route_pops > 0)
@@ -196,6 +201,7 @@ static void note_path(struct proxy_context *context, const struct proxy_path *pa
     context->others = path->others;
     context->retargeted = path->retargeted;
     context->record_route = path->record_route;
+    context->sips = path->sips;
     struct call_record *call = call_by_id(context->proxy->parts.calls, context->call);
     if (call != NULL && context->initial)
         call_set_place_out(call, path->place);
@@ -257,6 +263,8 @@ void proxy_relay(struct proxy *proxy, const struct proxy_request *request,
         return;
     }
     note_path(context, path, now_us);
+    context->only_tls = proxy_needs_tls(request, path->to, path);
+    context->grown = path->listener != wanted->listener;
     if (path->in_dialog) {
         struct slice caller_tag = path->reversed ? message->to.tag : message->from.tag;
         uint32_t trunk_in = path->reversed ? path->to->mark : request->from->mark;

@@ -135,7 +135,7 @@ static uint16_t enforce(struct proxy *proxy, const struct proxy_request *request
         status = proxy_divert(proxy, request, verdict, path);
         if (status == 0)
             break;
-        refuse(proxy, request, context, (uint16_t)status, SLICE(""), SLICE(""));
+        refuse(proxy, request, context, (uint16_t)status, SLICE(""), proxy_refusal_lines(status));
         return (uint16_t)status;
     case RULE_TAG:
         proxy_tag(proxy, verdict, path);

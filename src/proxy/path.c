@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "redirect_int.h"
 
+#include <errno.h>
 #include <limits.h>
 
 /* A parsed value of Route. */
@@ -42,7 +43,7 @@ static struct route_walk walk_routes(const struct smsg *message)
 static int named_protocol(const struct smsg_uri *uri)
 {
     struct slice value, whole;
-    if (slice_equal_nocase(uri->scheme, SLICE("sips")))
+    if (proxy_uri_is_sips(uri))
         return TP_PROTOCOL_TLS;
     if (uri->params.length == 0 || !smsg_param(uri->params, "transport", &value, &whole))
         return -1;
@@ -244,11 +245,12 @@ static bool travels_without_state(const struct smsg *message)
 }
 
 static int choose_serving(struct proxy *proxy, const struct proxy_request *request,
-                          const struct proxy_trunk *to, struct proxy_chosen *chosen)
+                          const struct proxy_trunk *to, bool only_tls, struct proxy_chosen *chosen)
 {
     const struct smsg *message = request->message;
     const struct proxy_wish wish = {
         .call_id = message->call_id,
+        .only_tls = only_tls,
         .now_us = request->packet->received_us,
         .only_serving = to->health.all_down == PROXY_ALL_DOWN_REFUSE &&
                         !screen_is_emergency(message, &request->from->screen),
@@ -264,18 +266,21 @@ static int choose_serving(struct proxy *proxy, const struct proxy_request *reque
 static int choose_target(struct proxy *proxy, const struct proxy_request *request,
                          const struct proxy_trunk *to, struct proxy_path *path)
 {
-    struct proxy_chosen chosen = {.count = 0};
+    struct proxy_chosen chosen;
+    bool only_tls = proxy_needs_tls(request, to, path);
     uint8_t place = request->place;
     int error = 0;
     bool held = find_place(proxy, request, to, &place);
     bool blind = !held && travels_without_state(request->message);
     if (held || blind)
         error = proxy_trunk_place(to, proxy->parts.health, &proxy->parts.marks->steering,
-                                  request->message->call_id, place, &chosen)
+                                  request->message->call_id, place, only_tls, &chosen)
                     ? 0
                     : ERROR_NOT_FOUND;
     else
-        error = choose_serving(proxy, request, to, &chosen);
+        error = choose_serving(proxy, request, to, only_tls, &chosen);
+    if (error == -EPROTONOSUPPORT)
+        return proxy_refuse_sips(proxy, request, to);
     if (error == ERROR_UNAVAILABLE) {
         stats_count(proxy->parts.stats, STATS_ALL_DOWN);
         return 500;
@@ -291,7 +296,7 @@ static int choose_target(struct proxy *proxy, const struct proxy_request *reques
         (uint16_t)proxy_trunk_listener(to, &path->next_hop, chosen.choice.target->protocol);
     path->pulse = chosen.pulse;
     path->place = chosen.place;
-    path->others = held ? 0 : (uint8_t)(chosen.count - 1);
+    path->others = held ? 0 : chosen.others;
     return 0;
 }
 
@@ -591,8 +596,12 @@ int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
         return 482;
     }
     int status = preprocess(proxy, request, path, &pre);
+    path->sips = proxy_uri_is_sips(&pre.request_uri.uri) ||
+                 (pre.next_present && proxy_uri_is_sips(&pre.next.uri));
     if (status == 0)
         status = choose_path(proxy, request, &pre, path);
+    if (status == 0)
+        status = proxy_check_sips(proxy, request, path);
     if (status == 0)
         suit_strict_router(proxy, message, &pre, path);
     return status;

@@ -102,6 +102,7 @@ int proxy_build_transports(struct proxy_builder *b, const struct proxy_trunk_set
 {
     find_listeners(b->settings, trunk);
     trunk->udp_size = (uint8_t)from->udp_size;
+    trunk->sips = (uint8_t)from->sips;
     trunk->connections = from->connections;
     if (b->registry != NULL)
         trunk->label_connections =

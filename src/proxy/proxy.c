@@ -81,6 +81,13 @@ static void compose_listener(const struct tp_listener_settings *settings,
     buffer_append_literal(&text, ";lr;rf=");
     listener->record_route = slice_make(text.data + begun, text.length - begun);
     listener->route_start = slice_from(listener->record_route, sizeof("Record-Route: ") - 1);
+    if (settings->protocol == TP_PROTOCOL_TLS) {
+        begun = text.length;
+        buffer_append_literal(&text, "Record-Route: <sips:");
+        buffer_append(&text, buffer_slice(&host));
+        buffer_append_literal(&text, ";lr;rf=");
+        listener->sips_route = slice_make(text.data + begun, text.length - begun);
+    }
     /* The configuration bounds advertise to 255 bytes. */
     assert(!text.overflow);
 }
@@ -307,7 +314,7 @@ static void receive_new(struct proxy *proxy, const struct proxy_request *request
     if (status == PROXY_SILENCE)
         return;
     if (status != 0)
-        proxy_reply(proxy, request, (uint16_t)status, SLICE(""), SLICE(""));
+        proxy_reply(proxy, request, (uint16_t)status, SLICE(""), proxy_refusal_lines(status));
     else if (message->method == SMSG_METHOD_INVITE)
         proxy_receive_invite(proxy, request, &path);
     else

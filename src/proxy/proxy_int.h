@@ -20,10 +20,11 @@
 
 /* The texts of one listener, composed once. */
 struct proxy_listener {
-    char memory[700];
+    char memory[1100];
     struct slice via;          /* "Via: SIP/2.0/UDP host:port;rport;branch=" */
     struct slice record_route; /* "Record-Route: <sip:host:port;transport=tcp;lr;rf=" */
     struct slice route_start;  /* "<sip:host:port;transport=tcp;lr;rf=" */
+    struct slice sips_route;   /* "Record-Route: <sips:host:port;lr;rf="; empty: it has no TLS */
 };
 
 struct proxy {
@@ -46,6 +47,7 @@ struct proxy {
     struct proxy_prober *prober; /* NULL: another worker probes */
     struct log_limit log_malformed;
     struct log_limit log_forged;
+    struct log_limit log_sips;
     struct smsg message; /* the one being handled */
     struct smsg relayed; /* an answer after its topmost Via was taken off */
     char *output;
@@ -74,6 +76,7 @@ struct proxy_path {
     bool retargeted;           /* the Request-URI shows the target */
     uint32_t loop;             /* ident_loop() of the request as it arrived */
     uint16_t listener;
+    bool sips;      /* Request-URI or next Route are */
     bool in_dialog; /* the Record-Route mark verified */
     bool reversed;  /* from the called side */
     bool record_route;
@@ -109,30 +112,6 @@ void proxy_respond_late(struct proxy *proxy, struct txn_server *server, uint16_t
                         uint64_t now_us);
 /* Answers, or drops, what smsg_scan() refused. */
 void proxy_refuse_malformed(struct proxy *proxy, const struct proxy_request *request);
-
-/* ---- path.c ------------------------------------------------------------------------------- */
-/* Sections 16.4 to 16.6: 0 with the path, or the status to refuse with (positive), or
- * PROXY_SILENCE. */
-#define PROXY_SILENCE 1
-int proxy_find_path(struct proxy *proxy, const struct proxy_request *request,
-                    struct proxy_path *path) MUST_CHECK;
-/* OPTIONS at ourselves: a Request-URI without user that names one of our addresses, and no Route
- * that leads further. */
-bool proxy_is_for_us(struct proxy *proxy, const struct proxy_request *request);
-/* Puts a path onto a trunk's target: target, listener, and a Request-URI that names us replaced. */
-int proxy_path_to_trunk(struct proxy *proxy, const struct proxy_request *request,
-                        const struct proxy_trunk *to, struct proxy_path *path) MUST_CHECK;
-
-/* Section 19.1.2. */
-uint16_t proxy_uri_port(const struct smsg_uri *uri);
-/* By which listener a URI whose address is known is reached: by the transport that it names, else,
- * or where no listener has that, by the one that the trunk speaks there. -1: by none. The port that
- * nobody wrote becomes that transport's. */
-int proxy_uri_listener(const struct proxy_trunk *to, const struct smsg_uri *uri,
-                       struct tp_address *address);
-
-/* The next hop is not one of the trunk's targets, or may be no other. */
-void proxy_path_fix(struct proxy_path *path);
 
 /* ---- forward.c ---------------------------------------------------------------------------- */
 /* The request as it leaves; `bytes` are in proxy->output. Writes our branch. */

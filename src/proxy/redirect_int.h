@@ -6,7 +6,7 @@
 #ifndef RINGFENCE_PROXY_REDIRECT_INT_H
 #define RINGFENCE_PROXY_REDIRECT_INT_H
 
-#include "proxy_int.h"
+#include "path_int.h"
 
 /* Whether a request is a question: of such a trunk, outside dialogs. Of calls that another trunk
  * sent there it is a neighbour like any. */

@@ -195,6 +195,8 @@ static void client_failed(void *user, struct txn_client *client, int error, uint
 {
     struct proxy_context *context = user;
     (void)client;
+    if (proxy_fall_back_to_udp(context, error, now_us))
+        return;
     /* What is too long says nothing about the target. */
     if (error != -EMSGSIZE)
         proxy_note_failure(context, PROXY_CAUSE_UNREACHABLE, now_us);

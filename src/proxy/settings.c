@@ -316,6 +316,12 @@ static const struct conf_format format_targets = {
     .shape = CONF_SHAPE_SCALARS_OR_SECTIONS,
 };
 
+static const struct conf_choice sips_choices[] = {
+#define SIPS_ROW(identifier, word, help) {word, PROXY_SIPS_##identifier, help},
+    PROXY_SIPS_TABLE(SIPS_ROW)
+#undef SIPS_ROW
+};
+
 static const struct conf_choice udp_size_choices[] = {
 #define UDP_SIZE_ROW(identifier, word, help) {word, PROXY_UDP_SIZE_##identifier, help},
     PROXY_UDP_SIZE_TABLE(UDP_SIZE_ROW)
@@ -424,6 +430,12 @@ static const struct conf_row trunk_rows[] = {
      .fallback = "send",
      .choices = udp_size_choices,
      .help = "What becomes of a request to a target of UDP that is longer than 1300 bytes."},
+    {.key = "sips",
+     .type = CONF_CHOICE,
+     CONF_FIELD(struct proxy_trunk_settings, sips),
+     .fallback = "tls",
+     .choices = sips_choices,
+     .help = "How a request for a sips: URI goes to this trunk. Emergency calls go anyway."},
     {.key = "connections",
      .type = CONF_INTEGER,
      CONF_FIELD(struct proxy_trunk_settings, connections),

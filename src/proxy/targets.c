@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
 #include "plan_int.h"
 
 /* Targets of one trunk that a call is ordered over; what is beyond has a chance at the next call.
@@ -207,31 +209,48 @@ static struct proxy_pulse *pulse_of(const struct proxy_trunk *trunk,
     return proxy_health_find(health, trunk->mark, choice->target->identity);
 }
 
-/* The first of the order for which `passes` says so: 0 serves and takes the call, 1 serves, 2 any.
- */
-static bool choose_by(const struct proxy_trunk *trunk, const struct proxy_wish *wish, uint32_t lot,
-                      const struct proxy_choice *choices, struct proxy_pulse *const *pulses,
-                      unsigned leniency, struct proxy_chosen *chosen)
+/* The targets of a call in its order, and which of them a wish leaves. */
+struct field {
+    size_t count;
+    struct proxy_choice choices[PROXY_CHOICES];
+    struct proxy_pulse *pulses[PROXY_CHOICES];
+    uint32_t left; /* mask of places */
+    uint32_t lot;  /* see proxy_pulse_takes() */
+};
+
+static uint32_t left_by(const struct proxy_wish *wish, const struct field *field)
 {
-    for (uint8_t i = 0; i < chosen->count; i++) {
-        if ((wish->tried >> i & 1) != 0 ||
-            (leniency < 2 && !proxy_pulse_serves(pulses[i], wish->now_us)) ||
+    uint32_t left = ((UINT32_C(1) << field->count) - 1) & ~wish->tried;
+    for (size_t i = 0; wish->only_tls && i < field->count; i++)
+        if (field->choices[i].target->protocol != TP_PROTOCOL_TLS)
+            left &= ~(UINT32_C(1) << i);
+    return left;
+}
+
+/* The first of those that are left for which `leniency` says so: 0 serves and takes the call, 1
+ * serves, 2 any. */
+static bool choose_by(const struct proxy_trunk *trunk, const struct field *field, unsigned leniency,
+                      uint64_t now_us, struct proxy_chosen *chosen)
+{
+    for (uint8_t i = 0; i < field->count; i++) {
+        struct proxy_pulse *pulse = field->pulses[i];
+        if ((field->left >> i & 1) == 0 || (leniency < 2 && !proxy_pulse_serves(pulse, now_us)) ||
             (leniency < 1 &&
-             !proxy_pulse_takes(pulses[i], trunk->health.slow_start_us, lot, wish->now_us)))
+             !proxy_pulse_takes(pulse, trunk->health.slow_start_us, field->lot, now_us)))
             continue;
-        chosen->choice = choices[i];
-        chosen->pulse = pulses[i];
+        chosen->choice = field->choices[i];
+        chosen->pulse = pulse;
         chosen->place = i;
         return true;
     }
     return false;
 }
 
-static bool is_any_returning(const struct proxy_trunk *trunk, struct proxy_pulse *const *pulses,
-                             uint8_t count, uint64_t now_us)
+static bool is_any_returning(const struct proxy_trunk *trunk, const struct field *field,
+                             uint64_t now_us)
 {
-    for (uint8_t i = 0; i < count; i++)
-        if (!proxy_pulse_takes(pulses[i], trunk->health.slow_start_us, UINT16_MAX, now_us))
+    for (size_t i = 0; i < field->count; i++)
+        if (!proxy_pulse_takes(field->pulses[i], trunk->health.slow_start_us, UINT16_MAX, now_us))
             return true;
     return false;
 }
@@ -246,35 +265,38 @@ int proxy_trunk_choose(const struct proxy_trunk *trunk, const struct proxy_healt
                        const struct hash_key *key, const struct proxy_wish *wish,
                        struct proxy_chosen *chosen)
 {
-    struct proxy_choice choices[PROXY_CHOICES];
-    struct proxy_pulse *pulses[PROXY_CHOICES];
-    chosen->count = (uint8_t)proxy_trunk_order(trunk, key, wish->call_id, choices, PROXY_CHOICES);
-    for (uint8_t i = 0; i < chosen->count; i++)
-        pulses[i] = pulse_of(trunk, health, &choices[i]);
-    uint32_t all = (UINT32_C(1) << chosen->count) - 1;
-    if ((all & ~wish->tried) == 0)
-        return ERROR_NOT_FOUND;
-    uint32_t lot = is_any_returning(trunk, pulses, chosen->count, wish->now_us)
-                       ? lot_of(key, wish->call_id)
-                       : 0;
-    if (choose_by(trunk, wish, lot, choices, pulses, 0, chosen) ||
-        choose_by(trunk, wish, lot, choices, pulses, 1, chosen))
+    struct field field;
+    field.count = proxy_trunk_order(trunk, key, wish->call_id, field.choices, PROXY_CHOICES);
+    for (size_t i = 0; i < field.count; i++)
+        field.pulses[i] = pulse_of(trunk, health, &field.choices[i]);
+    field.left = left_by(wish, &field);
+    uint32_t all = (UINT32_C(1) << field.count) - 1;
+    if (field.left == 0)
+        return (all & ~wish->tried) == 0 ? ERROR_NOT_FOUND : -EPROTONOSUPPORT;
+    chosen->others = (uint8_t)(__builtin_popcount(field.left) - 1);
+    field.lot = is_any_returning(trunk, &field, wish->now_us) ? lot_of(key, wish->call_id) : 0;
+    if (choose_by(trunk, &field, 0, wish->now_us, chosen) ||
+        choose_by(trunk, &field, 1, wish->now_us, chosen))
         return 0;
     if (wish->only_serving)
         return ERROR_UNAVAILABLE;
-    return choose_by(trunk, wish, lot, choices, pulses, 2, chosen) ? 0 : ERROR_NOT_FOUND;
+    return choose_by(trunk, &field, 2, wish->now_us, chosen) ? 0 : ERROR_NOT_FOUND;
 }
 
 bool proxy_trunk_place(const struct proxy_trunk *trunk, const struct proxy_health *health,
                        const struct hash_key *key, struct slice call_id, uint8_t place,
-                       struct proxy_chosen *chosen)
+                       bool only_tls, struct proxy_chosen *chosen)
 {
     struct proxy_choice choices[PROXY_CHOICES];
-    chosen->count = (uint8_t)proxy_trunk_order(trunk, key, call_id, choices, PROXY_CHOICES);
-    if (chosen->count == 0)
+    size_t count = proxy_trunk_order(trunk, key, call_id, choices, PROXY_CHOICES);
+    if (count == 0)
         return false;
-    chosen->place = place < chosen->count ? place : 0;
+    chosen->place = place < count ? place : 0;
+    while (only_tls && chosen->place + 1U < count &&
+           choices[chosen->place].target->protocol != TP_PROTOCOL_TLS)
+        chosen->place++;
     chosen->choice = choices[chosen->place];
     chosen->pulse = pulse_of(trunk, health, &chosen->choice);
+    chosen->others = (uint8_t)(count - 1);
     return true;
 }

@@ -183,6 +183,27 @@ def too_large():
             daemon.stop()
 
 
+@case("too large for UDP, and no TCP there")
+def too_large_without_tcp():
+    """RFC 3261 section 18.1.1: the request comes back to UDP."""
+    with Site() as site:
+        here, there = Endpoint(site, CALLER), Endpoint(site, CALLEE)
+        daemon = site_of(site, core={"udp_size": "tcp"})
+        for number in (1, 2):
+            caller = Caller(here, daemon.address, headers=["Subject: " + "x" * 1300])
+            callee, _ = sip.talk(caller, there)
+            equal(callee.invite.all("Via")[0].split()[0], "SIP/2.0/UDP", "it comes by UDP")
+            callee.within("BYE")
+            bye = here.expect("BYE")
+            here.send(sip.response(bye, 200, "OK"), bye.source)
+            there.expect(200, "BYE")
+            equal(daemon.total("udp_became_tcp"), number, "TCP was tried")
+            equal(daemon.total("tcp_became_udp"), number, "and is counted as not to be had")
+        closed(daemon, "unreachable", 2, "so are the connections")
+        equal(daemon.total("targets_down"), 0, "the target is none the worse for it")
+        daemon.stop()
+
+
 @case("unreachable")
 def unreachable():
     with Site() as site:

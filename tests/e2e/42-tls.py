@@ -102,6 +102,39 @@ def both_directions():
         daemon.stop()
 
 
+@case("sips")
+def sips():
+    """RFC 3261 section 26.2.2 and 16.6 item 4, RFC 5630."""
+    with Site() as site:
+        stage = Stage(site)
+        here = Endpoint(site, CALLER)
+        there = stage.peer([site.address(CALLEE)])
+        daemon = stage.daemon
+        host = site.address(DAEMON)
+        caller = Caller(here, daemon.address, uri=f"sips:+861065551234@{host}")
+        callee, answer = sip.talk(caller, there)
+        check(callee.invite.start.startswith("INVITE sips:+861065551234@"),
+              "what is for a sips: URI goes by TLS as such", callee.invite.start)
+        routes = [sip.uri_of(value) for value in answer.all("Record-Route")]
+        check(routes[0].startswith(f"sips:{host}:5061;lr;") and
+              routes[1].startswith(f"sip:{host}:5060;lr;"),
+              "Record-Route is sips: on the side of TLS", routes)
+        callee.within("UPDATE")
+        update = here.expect("UPDATE")
+        here.send(sip.response(update, 200, "OK"), update.source)
+        there.expect(200, "UPDATE")
+        equal(sip.hang_up(caller, there).status, 200, "requests of the dialog find their way by it")
+        caller = Caller(there, stage.address, uri=f"sips:+861065551234@{host}").call()
+        refused = caller.expect(480)
+        caller.ack_refusal(refused)
+        equal(refused.header("Warning"), '380 ringfence "SIPS Not Allowed"',
+              "to a trunk without TLS: 480 that says why")
+        equal(daemon.total("sips_refused"), 1, "which is counted")
+        check("is not for trunk carrier, which it does not reach by TLS" in daemon.log(),
+              "and logged with what to do", daemon.log()[-2000:])
+        daemon.stop()
+
+
 WRONG = [
     # what, names, days, whose, how it is counted, what the log says
     ("a wrong name", ["other.example"], (-1, 30), False, "tls_name", "it is for other.example"),

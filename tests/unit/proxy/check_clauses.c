@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clauses of RFC 3261 section 16 that no call of everyday comes by: docs/rfc3261.md. */
+#include <errno.h>
+
 #include "unit/proxy/proxy_calls.h"
 
 static const char rules[] = "rules:\n"
@@ -95,6 +97,187 @@ START_TEST(maddr_of_a_contact_and_of_a_route)
     bench_receive(&b, A, 0,
                   in_dialog("INFO", "sip:callee@10.1.1.1", "from", "to", "192.0.2.1", routes, 4));
     bench_expect(&b, 0, "198.51.100.3:5060", "INFO sip:callee@10.1.1.1 ");
+    bench_close(&b);
+}
+END_TEST
+
+/* ---- sips (26.2.2, RFC 5630) ------------------------------------------------------------- */
+
+#define NOT_ALLOWED "\r\nWarning: 380 ringfence \"SIPS Not Allowed\"\r\n"
+
+START_TEST(sips_goes_nowhere_but_by_tls)
+{
+    static const struct {
+        const char *uri;
+        const char *more;
+    } refused[] = {
+        {"sips:u@x.example", ""},
+        {"SIPS:u@127.0.91.1", ""},
+        {"sip:u@x.example", "Route: <sips:198.51.100.8;lr>\r\n"},
+        {"sip:u@x.example", "Route: <sip:127.0.91.1;lr>, <sips:198.51.100.8;lr>\r\n"},
+        {"sips:u@x.example;maddr=198.51.100.7", ""},
+    };
+    struct bench b;
+    bench_open(&b, site, rules);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        char branch[8];
+        snprintf(branch, sizeof(branch), "s%zu", i);
+        bench_receive(&b, A, 0, fresh("INVITE", refused[i].uri, branch, refused[i].more));
+        const char *text = bench_expect(&b, b.sent_count - 1, A, "SIP/2.0 480 ");
+        ck_assert_msg(strstr(text, NOT_ALLOWED) != NULL, "%s", text);
+        ck_assert_uint_eq(bench_total(&b, STATS_SIPS_REFUSED), i + 1);
+    }
+    /* A value of ours has done its work. */
+    bench_receive(&b, A, 0,
+                  fresh("INVITE", "sip:u@x.example", "o", "Route: <sips:127.0.91.1:5060;lr>\r\n"));
+    bench_expect(&b, 1, B, "INVITE sip:u@x.example ");
+    bench_receive(&b, A, 0, fresh("INVITE", "sips:110@x.example", "e", ""));
+    bench_expect(&b, 1, B, "INVITE sips:110@x.example ");
+    bench_receive(&b, A, 0, fresh("CANCEL", "sips:u@x.example", "c", ""));
+    bench_expect(&b, 0, A, "SIP/2.0 481 ");
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(call_diverted_to_sips_goes_nowhere_but_by_tls)
+{
+    static const char diverting[] = "rules:\n"
+                                    "  - {id: divert, when: not caller.valid, score: 90}\n"
+                                    "policy:\n"
+                                    "  - {at: 90, do: divert, to: 'sips:desk@198.51.100.1'}\n";
+    struct bench b;
+    bench_open(&b, site, diverting);
+    bench_receive(&b, A, 0, fresh("INVITE", "sip:u@x.example", "1", ""));
+    const char *text = bench_expect(&b, b.sent_count - 1, A, "SIP/2.0 480 ");
+    ck_assert_msg(strstr(text, NOT_ALLOWED) != NULL, "%s", text);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(sips_of_a_contact_goes_nowhere_but_by_tls)
+{
+    struct bench b;
+    bench_open(&b, site, rules);
+    establish(&b);
+    bench_receive(&b, A, 0,
+                  in_dialog("BYE", "sips:callee@198.51.100.1", "from", "to", "192.0.2.1",
+                            routes_of(answered, true), 2));
+    bench_expect(&b, 0, A, "SIP/2.0 480 ");
+    bench_receive(&b, A, 0,
+                  in_dialog("ACK", "sips:callee@198.51.100.1", "from", "to", "192.0.2.1",
+                            routes_of(answered, true), 1));
+    ck_assert_uint_eq(b.sent_count, 0);
+    ck_assert_uint_eq(bench_total(&b, STATS_SIPS_REFUSED), 2);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(sips_goes_by_what_the_target_has_where_the_trunk_says_so)
+{
+    static const char secured[] =
+        "listen: [{address: '127.0.91.1:5060'}]\n"
+        "trunks:\n"
+        "  - {name: a, sources: [192.0.2.0/24], area_code: '10'}\n"
+        "  - {name: b, sources: [198.51.100.0/24], targets: ['198.51.100.1:5060'],\n"
+        "     area_code: '10', sips: any}\n"
+        "routes: [{to: b}]\n";
+    struct bench b;
+    bench_open(&b, secured, rules);
+    bench_receive(&b, A, 0, fresh("INVITE", "sips:u@x.example", "1", ""));
+    const char *text = bench_expect(&b, 1, B, "INVITE sips:u@x.example ");
+    ck_assert_msg(strstr(text, "Record-Route: <sip:127.0.91.1:5060;lr") != NULL, "%s", text);
+    ck_assert_uint_eq(bench_total(&b, STATS_SIPS_REFUSED), 0);
+    bench_close(&b);
+}
+END_TEST
+
+/* ---- too large for UDP (18.1.1) ---------------------------------------------------------- */
+
+static const char two_ways[] =
+    "listen:\n"
+    "  - {address: '127.0.91.1:5060'}\n"
+    "  - {address: '127.0.91.1:5060', transport: tcp}\n"
+    "trunks:\n"
+    "  - {name: a, sources: [192.0.2.0/24], area_code: '10'}\n"
+    "  - {name: b, sources: [198.51.100.0/24], area_code: '10', udp_size: tcp,\n"
+    "     targets: [{target: '198.51.100.1:5060'}, {target: '198.51.100.2:5060', priority: 1}]}\n"
+    "routes: [{to: b}]\n";
+
+static const char *large(const char *branch)
+{
+    char subject[1400];
+    snprintf(subject, sizeof(subject), "Subject: %01300d\r\n", 0);
+    return fresh("INVITE", "sip:u@x.example", branch, subject);
+}
+
+static void fail_last(struct bench *b, int error)
+{
+    uint64_t cookie = b->sent[b->sent_count - 1].cookie;
+    b->sent_count = 0;
+    txn_layer_send_failed(b->transactions, cookie, error, b->now_us);
+}
+
+START_TEST(large_request_comes_back_to_udp_when_tcp_cannot_be_had)
+{
+    static const int errors[] = {-ECONNREFUSED, -ECONNRESET, -ENOPROTOOPT, -ETIMEDOUT};
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        struct bench b;
+        char via[256];
+        bench_open(&b, two_ways, rules);
+        bench_receive(&b, A, 0, large("1"));
+        const char *text = bench_expect(&b, 1, B, "INVITE ");
+        ck_assert_uint_eq(b.sent[1].listener, 1);
+        const char *first = strstr(text, "\r\nVia: SIP/2.0/TCP 127.0.91.1:5060;rport;branch=");
+        ck_assert_ptr_nonnull(first);
+        snprintf(via, sizeof(via), "%.*s", (int)strcspn(first + 2, "\r"), first + 2);
+        fail_last(&b, errors[i]);
+        text = bench_expect(&b, 0, B, "INVITE ");
+        ck_assert_uint_eq(b.sent[0].listener, 0);
+        /* The same transaction to a target that got it all the same. */
+        memcpy(via, "Via: SIP/2.0/UDP", 16);
+        ck_assert_msg(strstr(text, via) != NULL, "no \"%s\" in\n%s", via, text);
+        ck_assert_ptr_nonnull(strstr(text, "\r\nRecord-Route: <sip:127.0.91.1:5060;lr"));
+        ck_assert_ptr_null(strstr(text, "transport=tcp"));
+        ck_assert_uint_eq(bench_total(&b, STATS_UDP_BECAME_TCP), 1);
+        ck_assert_uint_eq(bench_total(&b, STATS_TCP_BECAME_UDP), 1);
+        ck_assert_uint_eq(bench_total(&b, STATS_FAILOVERS), 0);
+        bench_receive(&b, B, 0, answer(text, "486 Busy Here", ";tag=to"));
+        bench_expect(&b, 0, B, "ACK ");
+        bench_expect(&b, 1, A, "SIP/2.0 486 ");
+        bench_close(&b);
+    }
+}
+END_TEST
+
+START_TEST(udp_that_fails_too_ends_at_the_next_target)
+{
+    struct bench b;
+    bench_open(&b, two_ways, rules);
+    bench_receive(&b, A, 0, large("1"));
+    fail_last(&b, -ECONNREFUSED);
+    fail_last(&b, -EHOSTUNREACH);
+    bench_expect(&b, 0, "198.51.100.2:5060", "INVITE ");
+    ck_assert_uint_eq(b.sent[0].listener, 1);
+    fail_last(&b, -ECONNREFUSED);
+    bench_expect(&b, 0, "198.51.100.2:5060", "INVITE ");
+    ck_assert_uint_eq(b.sent[0].listener, 0);
+    fail_last(&b, -EHOSTUNREACH);
+    bench_expect(&b, 0, A, "SIP/2.0 500 ");
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(only_what_grew_comes_back_to_udp)
+{
+    struct bench b;
+    bench_open(&b, two_ways, rules);
+    bench_receive(&b, A, 0, large("1"));
+    fail_last(&b, ERROR_LIMIT); /* it has TCP, but our queue is full */
+    bench_expect(&b, 0, "198.51.100.2:5060", "INVITE ");
+    bench_receive(&b, A, 0, fresh("INVITE", "sip:u@x.example;transport=tcp", "2", ""));
+    fail_last(&b, -ECONNREFUSED);
+    bench_expect(&b, 0, "198.51.100.2:5060", "INVITE ");
+    ck_assert_uint_eq(bench_total(&b, STATS_TCP_BECAME_UDP), 0);
     bench_close(&b);
 }
 END_TEST
@@ -321,6 +504,13 @@ int main(void)
     tcase_add_test(tests, maddr_of_ours_is_stripped);
     tcase_add_test(tests, maddr_is_the_only_target);
     tcase_add_test(tests, maddr_of_a_contact_and_of_a_route);
+    tcase_add_test(tests, sips_goes_nowhere_but_by_tls);
+    tcase_add_test(tests, call_diverted_to_sips_goes_nowhere_but_by_tls);
+    tcase_add_test(tests, sips_of_a_contact_goes_nowhere_but_by_tls);
+    tcase_add_test(tests, sips_goes_by_what_the_target_has_where_the_trunk_says_so);
+    tcase_add_test(tests, large_request_comes_back_to_udp_when_tcp_cannot_be_had);
+    tcase_add_test(tests, udp_that_fails_too_ends_at_the_next_target);
+    tcase_add_test(tests, only_what_grew_comes_back_to_udp);
     tcase_add_test(tests, options_are_ours_only_without_a_route_that_leads_on);
     tcase_add_test(tests, options_of_a_strict_router_go_on);
     tcase_add_test(tests, spiral_with_one_first_route_is_no_loop);

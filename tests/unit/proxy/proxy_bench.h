@@ -127,6 +127,7 @@ static void bench_bind(struct bench *b)
     size_t bad;
     for (size_t i = 0; i < b->settings.listeners.count; i++) {
         listeners[i] = (struct tp_listener_settings){
+            .protocol = (enum tp_protocol)from[i].transport,
             .advertise = from[i].advertise,
             .network = from[i].network,
             .aliases = from[i].aliases.items,
