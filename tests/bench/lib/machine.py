@@ -1,5 +1,6 @@
 """Processes on processors and in network namespaces of their own, and what they use."""
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -77,6 +78,17 @@ class Network:
     def enter(self):
         """For the calling process; meant for a child before it becomes a program."""
         _must(_libc.setns(self.descriptor, CLONE_NEWNET), "setns")
+
+    @contextlib.contextmanager
+    def inside(self):
+        """The calling thread, and all that it starts meanwhile."""
+        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.enter()
+        try:
+            yield
+        finally:
+            _must(_libc.setns(before, CLONE_NEWNET), "setns")
+            os.close(before)
 
     def close(self):
         os.close(self.descriptor)
