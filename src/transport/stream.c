@@ -14,7 +14,8 @@
 enum {
     /* One costs 20 us: messages of calls have their turn in between. */
     ACCEPTS_PER_TURN = 8,
-    /* One that sent a byte costs 5 us: 5000 at once would make a turn of 20 ms. */
+    /* However many have not shown that they bring messages: one that sent a byte costs 5 us, and
+     * 5000 at once would make a turn of 20 ms. */
     LOBBY_PER_TURN = 16,
     /* A signature takes up to a millisecond: messages of calls have their turn in between. */
     HANDSHAKES_PER_TURN = 4,

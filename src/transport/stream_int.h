@@ -125,10 +125,7 @@ struct streams {
     struct slab *slab;
     struct hash_table *table; /* by listener and address */
     struct list_link dirty;
-    /* Where those stand in line who have not shown that they bring messages: they came and sent
-     * none yet, or send one in very many pieces. Thousands of them cost the others no more than a
-     * few: each turn of the loop has time for so many. */
-    struct rt_lobby *lobby;
+    struct rt_lobby *lobby; /* of those who have sent no message yet, or bring one in crumbs */
     struct rt_timer accept_again;
     bool accept_paused; /* no descriptor was left */
     bool is_deaf;       /* another process accepts */
