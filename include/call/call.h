@@ -129,9 +129,9 @@ void call_table_follow(struct call_table *table, call_changed_fn *changed, void 
                        uint64_t now_us);
 
 /* What `each` or `changed` of the other table said: a new record, a changed one, or one that ends
- * (and counts; *record is NULL then). A new one holds nothing yet. ERROR_LIMIT as call_begin(). */
+ * (and counts; *taken is NULL then). A new one holds nothing yet. ERROR_LIMIT as call_begin(). */
 int call_table_take(struct call_table *table, const struct call_handed *call, bool ended,
-                    uint64_t now_us, struct call_record **record) MUST_CHECK;
+                    uint64_t now_us, struct call_record **taken) MUST_CHECK;
 
 /* Forgets all records without events. NULL is allowed. */
 void call_table_destroy(struct call_table *table);
