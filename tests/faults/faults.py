@@ -143,8 +143,9 @@ def drain(run):
     run.pause(2)
     run.stage.cli("undrain")
     run.pause(2)
+    run.count()
     run.stage.main.child.send_signal(signal.SIGTERM)
-    run.pause(1)
+    time.sleep(0.2)
     run.after(brief=True)
     # Calls under way end, and with the last of them the process.
     run.finish()

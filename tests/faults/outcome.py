@@ -22,7 +22,7 @@ class Run:
         self.allowed = []
         self.begun = self.ended = None
         self.delays = {}
-        self.totals = {}
+        self.totals = None
         self.result = None
         self.flood = None
 
@@ -62,10 +62,15 @@ class Run:
         """What another generator says at its end."""
         self.flood = result
 
-    def finish(self):
-        if self.result is None:
+    def count(self):
+        """What the daemon has counted up to now; at the end, if not before."""
+        if self.totals is None:
             self.totals = {name: value for name, value in self.stage.totals().items()
                            if name in TOLD and value > 0}
+
+    def finish(self):
+        self.count()
+        if self.result is None:
             self.result = self.calls.finish()
 
     def _reason(self, failure):
@@ -109,7 +114,7 @@ def show(rows):
     if not rows:
         return
     report.table(
-        f"Calls that failed, and INVITE to 180 (p99, ms)",
+        "Calls that failed, and INVITE to 180 (p99, ms)",
         ["fault", "calls", "failed", "began before", "during", "after", "180 before", "during",
          "after", "aim", "met"],
         [[row["title"], row["calls"], *(str(value) for value in (
