@@ -84,7 +84,7 @@ struct connection {
     uint8_t reason;  /* enum tp_close, where it is known before the end */
     bool accepted;   /* the peer opened it */
     bool listed;     /* in the table of the worker, and where accepted, in the directory */
-    bool is_ending;  /* nothing more is queued; goodbye when the queue is empty */
+    bool is_ending;  /* nothing more is queued; goodbye behind what is */
     bool has_ended;  /* it was said */
     bool has_ponged; /* the peer answers pings */
     bool reads_held; /* the ring to the owner of the first message was full */
@@ -127,8 +127,7 @@ struct streams {
     struct list_link dirty;
     struct rt_lobby *lobby; /* of those who have sent no message yet, or bring one in crumbs */
     struct rt_timer accept_again;
-    bool accept_paused; /* no descriptor was left */
-    bool is_deaf;       /* another process accepts */
+    bool is_deaf; /* another process accepts */
     bool stopping;
     uint32_t serial;
     uint64_t turn_us; /* of handshakes_left */
@@ -175,8 +174,7 @@ void tp_connection_queue(struct connection *connection, struct slice bytes, uint
 bool tp_connection_write(struct connection *connection);
 /* Writes what can be written at once, since it is the end. */
 void tp_connection_write_last(struct connection *connection);
-/* Says goodbye to one that is ending and has nothing left to write. */
-void tp_connection_end_if_written(struct connection *connection);
+void tp_connection_end_if_written(struct connection *connection); /* one that is ending */
 /* Tells senders, all of them or only those whose request was not written. */
 void tp_connection_fail_unsure(struct connection *connection, bool all, int error);
 void tp_connection_free_output(struct connection *connection);
@@ -194,7 +192,6 @@ void tp_directory_remove(struct directory *directory, uint16_t listener,
 /* 0: nobody has one. */
 uint64_t tp_directory_find(struct directory *directory, uint16_t listener,
                            const struct tp_address *address);
-/* NULL is allowed. */
-void tp_directory_destroy(struct directory *directory);
+void tp_directory_destroy(struct directory *directory); /* NULL is allowed */
 
 #endif
