@@ -14,6 +14,8 @@ struct smsg_response {
     struct slice to_tag;   /* added when the request's To has none; empty for 100 (8.2.6.2) */
     struct slice received; /* RFC 3261 18.2.1 and RFC 3581: put into the top Via; NULL: not */
     uint16_t rport;        /* 0: not */
+    struct slice overload; /* RFC 7339: in the top Via in place of what the client put there, from
+                            * the ';' on; data == NULL: that stays */
     struct slice extra;    /* whole header lines with CRLF; may be empty */
 };
 

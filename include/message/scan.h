@@ -48,6 +48,7 @@ struct smsg_via {
     uint16_t port; /* 0: none given */
     bool rport_present;
     struct slice rport; /* the whole parameter, "rport" or "rport=5060"; for replacing */
+    bool overload;      /* it has a parameter "oc": message/overload.h reads it */
 };
 
 struct smsg_party { /* From, To */

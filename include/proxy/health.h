@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 #include "proxy/settings.h"
+#include "proxy/throttle.h"
 #include "transport/target.h"
 
 /* X(identifier, text): why a target is down, or was last */
@@ -110,6 +111,9 @@ bool proxy_pulse_hinted(const struct proxy_pulse *pulse, uint64_t since_us);
 
 /* It asked by 503 with Retry-After to be left alone until then. */
 void proxy_pulse_avoid(struct proxy_pulse *pulse, uint64_t until_us, uint64_t now_us);
+
+/* What it asks for by overload control; NULL of NULL. */
+struct proxy_throttle *proxy_pulse_throttle(struct proxy_pulse *pulse);
 
 /* The final code of a call that went on to another target. */
 void proxy_pulse_refused(struct proxy_pulse *pulse, uint16_t status);

@@ -41,6 +41,7 @@ struct proxy_wish {
     uint32_t tried;    /* mask of places that are not wanted any more */
     bool only_serving; /* nothing rather than a target that is down */
     bool only_tls;
+    bool yields; /* nothing rather than a target that has asked for fewer such requests */
     uint64_t now_us;
 };
 
@@ -50,6 +51,7 @@ struct proxy_chosen {
     struct proxy_pulse *pulse; /* NULL: nothing is known of it */
     uint8_t place;             /* in the order of the call, whatever serves */
     uint8_t others;            /* beside it, that the wish leaves */
+    bool passed_over;          /* one before it had asked for fewer requests */
 };
 
 struct proxy_trunk {
@@ -62,6 +64,8 @@ struct proxy_trunk {
     uint32_t label_over_budget;
     uint32_t label_failovers;
     uint32_t label_limited;
+    uint32_t label_throttled;
+    uint32_t label_told;
     uint32_t label_ended; /* of the families of quality.c, from here on */
     uint32_t label_effective;
     uint32_t label_heard;
@@ -87,6 +91,7 @@ struct proxy_trunk {
     struct proxy_health_settings health;
     struct proxy_failover_settings failover;
     struct proxy_trunk_limits limits;
+    struct proxy_overload_settings overload;
     struct num_trie *routes; /* from the user part of a Request-URI to an index of a trunk */
     struct num_trie *originates;
     struct num_rule *number_rules;
@@ -142,9 +147,10 @@ size_t proxy_trunk_order(const struct proxy_trunk *trunk, const struct hash_key 
 /*
  * The target to try: of those that serve the first in the order of the call, what is just coming
  * back passed over for the most part; when none serves, the first of all, unless the wish or the
- * trunk's `all_down` refuses that. 0, ERROR_NOT_FOUND when there are no targets (left),
- * -EPROTONOSUPPORT when none of these has TLS, as is wished, or ERROR_UNAVAILABLE when none serves.
- * health may be NULL.
+ * trunk's `all_down` refuses that. What must yield passes over targets that have asked for fewer.
+ * 0, ERROR_NOT_FOUND when there are no targets (left), -EPROTONOSUPPORT when none of these has TLS,
+ * as is wished, ERROR_UNAVAILABLE when none serves, or ERROR_LIMIT when all that are left have
+ * asked for fewer. health may be NULL.
  */
 int proxy_trunk_choose(const struct proxy_trunk *trunk, const struct proxy_health *health,
                        const struct hash_key *key, const struct proxy_wish *wish,

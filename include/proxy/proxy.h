@@ -12,6 +12,7 @@
 #include "call/call.h"
 #include "identity/mark.h"
 #include "proxy/admission.h"
+#include "proxy/load.h"
 #include "proxy/plan.h"
 #include "reputation/lookup.h"
 #include "runtime/wheel.h"
@@ -42,7 +43,7 @@ struct proxy_labels {
 
 void proxy_labels_register(struct proxy_labels *labels, struct stats_registry *registry);
 
-/* Everything is borrowed and outlives the proxy. health, admission, lookup, limiter, recent
+/* Everything is borrowed and outlives the proxy. health, admission, load, lookup, limiter, recent
  * and events may be NULL. */
 struct proxy_parts {
     size_t worker;
@@ -52,6 +53,7 @@ struct proxy_parts {
     const struct tp_group *group;
     struct proxy_health *health;
     struct proxy_admission *admission;
+    struct proxy_load *load; /* NULL: no peer is told of ours */
     struct txn_layer *transactions;
     struct txn_output output; /* for what is sent without a transaction */
     struct call_table *calls;

@@ -109,6 +109,15 @@ struct proxy_trunk_limits {
     uint16_t code;
 };
 
+enum proxy_feedback { PROXY_FEEDBACK_OFF, PROXY_FEEDBACK_LOSS, PROXY_FEEDBACK_RATE };
+
+/* A trunk's `overload`. */
+struct proxy_overload_settings {
+    int feedback; /* enum proxy_feedback */
+    bool ask;
+    uint64_t validity_max_us;
+};
+
 /* One entry of `trunks`. */
 struct proxy_trunk_settings {
     struct slice name;
@@ -131,6 +140,7 @@ struct proxy_trunk_settings {
     struct proxy_health_settings health;
     struct proxy_failover_settings failover;
     struct proxy_trunk_limits limits;
+    struct proxy_overload_settings overload;
 };
 
 /* One entry of `routes`. */
@@ -154,6 +164,9 @@ struct proxy_limits {
     uint64_t t1_us;
     uint64_t overload_begin_us; /* queueing delay from which new calls are refused, some of them */
     uint64_t overload_end_us;   /* ... and all of them */
+    uint64_t overload_validity_us;
+    uint64_t overload_retry_after_us; /* 0: none */
+    uint64_t drain_retry_after_us;    /* 0: none */
 };
 
 extern const struct conf_section proxy_listen_section;
@@ -162,6 +175,7 @@ extern const struct conf_section proxy_trunk_section;
 extern const struct conf_section proxy_health_section;
 extern const struct conf_section proxy_failover_section;
 extern const struct conf_section proxy_trunk_limits_section;
+extern const struct conf_section proxy_overload_section;
 extern const struct conf_section proxy_route_section;
 extern const struct conf_section proxy_limits_section;
 

@@ -61,6 +61,11 @@
     X(LATE_ANSWERS, "late_answers", "answers of targets that their calls had left")                \
     X(TARGETS_DOWN, "targets_down", "times that a target was marked down")                         \
     X(TARGETS_AVOIDED, "targets_avoided", "times that a target asked for it by Retry-After")       \
+    X(THROTTLED, "throttled", "new requests refused as all targets had asked for fewer")           \
+    X(TARGETS_THROTTLED, "targets_throttled", "times that a target began to ask for fewer")        \
+    X(TARGETS_PASSED_OVER, "targets_passed_over", "new requests that went past such a target")     \
+    X(OVERLOAD_MALFORMED, "overload_malformed", "overload values of targets that make no sense")   \
+    X(OVERLOAD_STALE, "overload_stale", "overload values of targets that came out of order")       \
     X(ALL_DOWN, "all_down", "requests refused because no target of their trunk serves")            \
     X(PROBES, "probes", "OPTIONS sent to targets")                                                 \
     X(PROBES_FAILED, "probes_failed", "OPTIONS without an answer that counts")                     \
@@ -174,6 +179,7 @@ enum stats_histogram {
     X(CONNECTIONS, "connections", "connections that are open")                                   \
     X(CONNECTION_BYTES, "connection_bytes", "parts of messages held by connections")             \
     X(WORKERS, "workers", "threads that take calls")                                             \
+    X(OVERLOAD_PERCENT, "overload_percent", "per cent of new calls that are too many")           \
     X(DRAINING, "draining", "1 while new calls are refused: by drain, or before a stop")         \
     X(RULES_LOADED, "rules_loaded", "rules in force")                                            \
     X(RELOAD_FAILED, "reload_failed", "1 while the latest reload was refused")                   \

@@ -13,6 +13,10 @@
     X(TRUNK_OVER_BUDGET, "trunk_over_budget", "trunk", 1024,                                       \
       "calls that a list would have blocked but for the budget of their ingress trunk")            \
     X(TRUNK_LIMITED, "trunk_limited", "trunk", 1024, "calls refused by a limit of the trunk")      \
+    X(TRUNK_THROTTLED, "trunk_throttled", "trunk", 1024,                                           \
+      "new requests refused as all targets of their egress trunk had asked for fewer")             \
+    X(TRUNK_OVERLOAD_TOLD, "trunk_overload_told", "trunk", 1024,                                   \
+      "responses that asked a trunk for fewer requests")                                           \
     X(TRUNK_ENDED, "trunk_ended", "trunk", 1024, "calls by egress trunk that are over")            \
     X(TRUNK_EFFECTIVE, "trunk_effective", "trunk", 1024,                                           \
       "calls over that were answered, busy, not answered, declined or given up (E.425)")           \

@@ -30,6 +30,7 @@ struct daemon_shared {
     struct screen_limiter *limiter;
     struct proxy_health *health;
     struct proxy_admission *admission;
+    struct proxy_load *load;
     struct reclaim *reclaim;
     struct hash_key table_keys[2];
     size_t workers;

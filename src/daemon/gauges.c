@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
 #include "daemon_int.h"
 
 static void publish_reputation(const struct daemon_service *service)
@@ -21,6 +22,9 @@ void daemon_gauges_publish(const struct daemon_service *service)
     struct stats_shard *shard = service->shard;
     stats_gauge_set(shard, STATS_GAUGE_WORKERS, service->shared.workers);
     stats_gauge_set(shard, STATS_GAUGE_DRAINING, service->life.state != DAEMON_SERVING);
+    stats_gauge_set(
+        shard, STATS_GAUGE_OVERLOAD_PERCENT,
+        proxy_load_percent(proxy_load_most(service->shared.load, clock_monotonic_us())));
     stats_gauge_set(shard, STATS_GAUGE_RULES_LOADED,
                     rule_set_count(screen_policy_rules(service->snapshot->policy)));
     stats_gauge_set(shard, STATS_GAUGE_RELOAD_FAILED, service->reload_failure[0] != '\0');

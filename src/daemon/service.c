@@ -153,6 +153,9 @@ static int create_shared(struct daemon_service *service, struct stats_registry *
     if (error == 0)
         error = proxy_admission_create(ADMISSION_PLACES, &shared->admission);
     if (error == 0)
+        error = proxy_load_create(shared->workers, clock_wall_us() - clock_monotonic_us(),
+                                  &shared->load);
+    if (error == 0)
         error = create_store(service, settings);
     if (error == 0 && !is_tap(settings))
         error = bind_group(service, settings);
@@ -431,6 +434,7 @@ void daemon_service_destroy(struct daemon_service *service)
     screen_limiter_destroy(shared->limiter);
     proxy_health_destroy(shared->health);
     proxy_admission_destroy(shared->admission);
+    proxy_load_destroy(shared->load);
     tp_resolver_stop(service->resolver);
     reclaim_destroy(shared->reclaim);
     daemon_successor_destroy(service->successor);

@@ -232,6 +232,7 @@ static void fill_status(void *argument, struct stats_json *json)
     daemon_fill_targets(service, json);
     daemon_fill_quality(service, json);
     daemon_fill_limits(service, json);
+    daemon_fill_overload(service, json);
     fill_listeners(service, json);
     daemon_events_fill(service->events, json);
     if (service->tap != NULL)

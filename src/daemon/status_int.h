@@ -12,6 +12,8 @@ void daemon_fill_targets(const struct daemon_service *service, struct stats_json
 
 /* The same file: members "limits", what there is of each limit that is configured, and "quality".
  */
+/* And "overload", what peers are asked for. */
+void daemon_fill_overload(const struct daemon_service *service, struct stats_json *json);
 void daemon_fill_limits(const struct daemon_service *service, struct stats_json *json);
 void daemon_fill_quality(const struct daemon_service *service, struct stats_json *json);
 

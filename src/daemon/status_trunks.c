@@ -12,14 +12,31 @@ static void seconds_ago(struct stats_json *json, const char *key, uint64_t us, u
         stats_json_uint(json, key, now_us > us ? (now_us - us) / 1000000 : 0);
 }
 
+/* What it asks for by overload control. */
+static void fill_throttle(struct stats_json *json, const struct proxy_throttle *throttle,
+                          uint64_t now_us)
+{
+    struct proxy_throttle_view view = {.algorithm = SMSG_OVERLOAD_NONE};
+    if (throttle != NULL)
+        view = proxy_throttle_view(throttle, now_us);
+    if (view.algorithm == SMSG_OVERLOAD_NONE)
+        return;
+    stats_json_text(json, "asks_for",
+                    view.algorithm == SMSG_OVERLOAD_LOSS ? "per cent fewer"
+                                                         : "requests per second");
+    stats_json_uint(json, "asks", view.value);
+    seconds_ago(json, "asks_since_s", view.begun_us, now_us);
+    stats_json_uint(json, "asks_left_ms", (view.until_us - now_us) / 1000);
+}
+
 static void fill_target(const struct daemon_service *service, struct stats_json *json,
                         const struct proxy_trunk *trunk, const struct tp_target *target)
 {
     char text[TP_ADDRESS_TEXT];
     uint64_t now_us = clock_monotonic_us();
-    struct proxy_view view =
-        proxy_pulse_view(proxy_health_find(service->shared.health, trunk->mark, target->identity),
-                         trunk->health.slow_start_us, now_us);
+    struct proxy_pulse *pulse =
+        proxy_health_find(service->shared.health, trunk->mark, target->identity);
+    struct proxy_view view = proxy_pulse_view(pulse, trunk->health.slow_start_us, now_us);
     stats_json_begin_object(json, NULL);
     stats_json_slice(json, "trunk", trunk->screen.name);
     stats_json_text(json, "target", tp_address_text(&target->address, text));
@@ -37,6 +54,7 @@ static void fill_target(const struct daemon_service *service, struct stats_json 
     seconds_ago(json, "probed_s", view.probed_us, now_us);
     if (view.failures > 0)
         stats_json_uint(json, "failures", view.failures);
+    fill_throttle(json, proxy_pulse_throttle(pulse), now_us);
     stats_json_end_object(json);
 }
 
@@ -61,6 +79,31 @@ void daemon_fill_targets(const struct daemon_service *service, struct stats_json
     stats_json_begin_array(json, "targets");
     for (size_t i = 0; i < proxy_plan_trunk_count(plan); i++)
         fill_trunk(service, json, proxy_plan_trunk(plan, i));
+    stats_json_end_array(json);
+}
+
+/* ---- overload control ---------------------------------------------------------------------- */
+
+void daemon_fill_overload(const struct daemon_service *service, struct stats_json *json)
+{
+    const struct stats_registry *registry = service->shared.registry;
+    const struct proxy_plan *plan = service->snapshot->plan;
+    uint32_t share = proxy_load_most(service->shared.load, clock_monotonic_us());
+    stats_json_begin_array(json, "overload");
+    for (size_t i = 0; i < proxy_plan_trunk_count(plan); i++) {
+        const struct proxy_trunk *t = proxy_plan_trunk(plan, i);
+        uint64_t told =
+            stats_label_total(registry, STATS_FAMILY_TRUNK_OVERLOAD_TOLD, t->label_told);
+        if (told == 0)
+            continue;
+        stats_json_begin_object(json, NULL);
+        stats_json_slice(json, "trunk", t->screen.name);
+        stats_json_text(json, "feedback",
+                        t->overload.feedback == PROXY_FEEDBACK_RATE ? "rate" : "loss");
+        stats_json_uint(json, "percent", proxy_load_percent(share));
+        stats_json_uint(json, "told", told);
+        stats_json_end_object(json);
+    }
     stats_json_end_array(json);
 }
 

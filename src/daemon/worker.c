@@ -244,6 +244,7 @@ static int create_proxy(struct daemon_worker *worker)
         .group = shared->group,
         .health = shared->health,
         .admission = shared->admission,
+        .load = shared->load,
         .transactions = worker->transactions,
         .output = output_of(worker),
         .calls = worker->calls,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "message/compose.h"
 
+#include "message/overload.h"
+
 enum {
     TRYING = 100,
     OWN_MAX_FORWARDS = 70, /* RFC 3261 section 8.1.1.6 */
@@ -77,7 +79,12 @@ static void append_vias(struct buffer *out, const struct smsg *request,
         const char *past = slice_past(request->via.value);
 
         buffer_append(out, slice_between(base + header->start, request->via.value.data));
+        size_t begun = out->length;
         smsg_compose_via(out, &request->via, response->received, response->rport);
+        if (response->overload.data != NULL) {
+            smsg_overload_strip(out, begun);
+            buffer_append(out, response->overload);
+        }
         buffer_append(out, slice_between(past, base + header->value_end));
         buffer_append_literal(out, "\r\n");
         header = smsg_next(request, header);

@@ -40,6 +40,8 @@ static const struct param_row {
  * token or host, never a quoted string. */
 static int set_param(struct smsg_via *via, const struct smsg_param_view *param)
 {
+    if (param->name.length == 2 && chars_equal_letters(param->name, SLICE("oc")))
+        via->overload = true;
     for (size_t i = 0; i < sizeof param_rows / sizeof param_rows[0]; i++) {
         const struct param_row *row = &param_rows[i];
         struct slice *field;

@@ -32,7 +32,8 @@ struct proxy_context {
     uint16_t best_status; /* of targets that were left; 0: none answered */
     uint8_t others;       /* targets not tried yet that it may go to */
     uint8_t method;
-    bool initial; /* an initial INVITE */
+    uint8_t feedback; /* as in the request */
+    bool initial;     /* an initial INVITE */
     bool parked;
     bool reversed; /* from the called side of a dialog */
     bool trial;    /* others may be tried, and this target has not answered yet */

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "failover_int.h"
+#include "overload_int.h"
 
 /* How often a request without an answer looks whether its target has been found down meanwhile. */
 #define GLANCE_US UINT64_C(250000)
@@ -65,6 +66,11 @@ static void note_unavailable(struct proxy_context *context, const struct proxy_t
     if (wait_us > trunk->health.retry_after_max_us)
         wait_us = trunk->health.retry_after_max_us;
     if (wait_us == 0 || context->pulse == NULL)
+        return;
+    /* What it asks for by overload control says the same, and leaves emergency calls alone. */
+    if (trunk->overload.ask &&
+        proxy_throttle_view(proxy_pulse_throttle(context->pulse), now_us).algorithm !=
+            SMSG_OVERLOAD_NONE)
         return;
     if (proxy_pulse_serves(context->pulse, now_us)) {
         char text[TP_ADDRESS_TEXT];
@@ -143,13 +149,14 @@ static void edit_route(struct proxy_context *context, const struct smsg *sent, u
 }
 
 /* Our Via, and Record-Route where the way out is another. */
-static void edit_way_out(struct proxy_context *context, const struct smsg *sent, uint16_t listener,
+static void edit_way_out(struct proxy_context *context, const struct proxy_trunk *trunk,
+                         const struct smsg *sent, uint16_t listener,
                          const char branch[IDENT_BRANCH_LENGTH], struct smsg_edit *edit)
 {
     struct proxy *proxy = context->proxy;
     const struct smsg_header *via = smsg_first(sent, SMSG_HEADER_VIA);
     size_t begun = proxy->scratch.length;
-    buffer_append(&proxy->scratch, proxy->listeners[listener].via);
+    buffer_append(&proxy->scratch, proxy_overload_via(proxy, trunk, listener));
     buffer_append_bytes(&proxy->scratch, branch, IDENT_BRANCH_LENGTH);
     buffer_append_literal(&proxy->scratch, "\r\n");
     smsg_edit_replace(edit, via->start, via->end - via->start,
@@ -170,9 +177,9 @@ static int write_attempt(struct proxy *proxy, struct smsg_edit *edit, struct sli
 }
 
 /* The request as it goes to the target; `bytes` are in proxy->output. */
-static int compose_attempt(struct proxy_context *context, const struct smsg *sent,
-                           const struct proxy_chosen *chosen, uint16_t listener,
-                           char branch[IDENT_BRANCH_LENGTH], struct slice *bytes)
+static int compose_attempt(struct proxy_context *context, const struct proxy_trunk *trunk,
+                           const struct smsg *sent, const struct proxy_chosen *chosen,
+                           uint16_t listener, char branch[IDENT_BRANCH_LENGTH], struct slice *bytes)
 {
     struct proxy *proxy = context->proxy;
     struct smsg_edit edit;
@@ -185,7 +192,7 @@ static int compose_attempt(struct proxy_context *context, const struct smsg *sen
     smsg_edit_begin(&edit, sent);
     if (context->retargeted)
         edit_request_uri(proxy, sent, chosen, &edit);
-    edit_way_out(context, sent, listener, branch, &edit);
+    edit_way_out(context, trunk, sent, listener, branch, &edit);
     return write_attempt(proxy, &edit, bytes);
 }
 
@@ -198,13 +205,13 @@ static int compose_to_fit(struct proxy_context *context, const struct proxy_trun
     if (wanted < 0)
         return ERROR_UNAVAILABLE;
     *listener = (uint16_t)wanted;
-    int error = compose_attempt(context, sent, chosen, *listener, branch, bytes);
+    int error = compose_attempt(context, trunk, sent, chosen, *listener, branch, bytes);
     if (error == 0)
         error =
             proxy_fit_listener(context->proxy, trunk, &target->address, bytes->length, listener);
     if (error != 0 || *listener == wanted)
         return error;
-    return compose_attempt(context, sent, chosen, *listener, branch, bytes);
+    return compose_attempt(context, trunk, sent, chosen, *listener, branch, bytes);
 }
 
 static void note_attempt(struct proxy_context *context, const struct proxy_trunk *trunk,
@@ -221,19 +228,21 @@ static void note_attempt(struct proxy_context *context, const struct proxy_trunk
         proxy_plan_protocol(proxy->snapshot.plan, listener) != chosen->choice.target->protocol;
     context->tried |= UINT32_C(1) << chosen->place;
     context->others--;
+    struct proxy_throttle *throttle =
+        proxy_overload_find(proxy, trunk, chosen->pulse, listener, &context->target);
+    if (throttle != NULL)
+        proxy_throttle_spend(throttle, now_us);
     if (call != NULL && context->initial)
         call_set_place_out(call, chosen->place);
     stats_count(proxy->parts.stats, STATS_FAILOVERS);
     stats_count_label(proxy->parts.stats, STATS_FAMILY_TRUNK_FAILOVERS, trunk->label_failovers);
 }
 
-/* With `all_down: refuse` what is down is not tried, but for emergency calls. */
-static bool avoids_down(const struct proxy_context *context, const struct proxy_trunk *trunk,
-                        const struct smsg *sent)
+/* Emergency calls try what is down even with `all_down: refuse`, and what asks for fewer calls. */
+static bool is_emergency(const struct proxy_context *context, const struct smsg *sent)
 {
     const struct proxy_trunk *from = trunk_in_of(context);
-    return trunk->health.all_down == PROXY_ALL_DOWN_REFUSE &&
-           !(from != NULL && screen_is_emergency(sent, &from->screen));
+    return from != NULL && screen_is_emergency(sent, &from->screen);
 }
 
 static bool try_next(struct proxy_context *context, const struct proxy_trunk *trunk,
@@ -247,10 +256,13 @@ static bool try_next(struct proxy_context *context, const struct proxy_trunk *tr
     proxy->scratch = buffer_over(proxy->scratch_memory, sizeof(proxy->scratch_memory));
     if (smsg_scan(sent, txn_client_request(context->client)) != 0)
         return false;
+    bool refuses = trunk->health.all_down == PROXY_ALL_DOWN_REFUSE;
+    bool urgent = (refuses || trunk->overload.ask) && is_emergency(context, sent);
     const struct proxy_wish wish = {
         .call_id = sent->call_id,
         .tried = context->tried,
-        .only_serving = only_serving || avoids_down(context, trunk, sent),
+        .only_serving = only_serving || (refuses && !urgent),
+        .yields = !urgent,
         .only_tls = context->only_tls,
         .now_us = now_us,
     };
@@ -391,7 +403,7 @@ bool proxy_fall_back_to_udp(struct proxy_context *context, int error, uint64_t n
         return false;
     memcpy(branch, sent->via.branch.data, sizeof(branch));
     smsg_edit_begin(&edit, sent);
-    edit_way_out(context, sent, (uint16_t)listener, branch, &edit);
+    edit_way_out(context, trunk, sent, (uint16_t)listener, branch, &edit);
     if (write_attempt(proxy, &edit, &bytes) != 0 ||
         txn_client_create(proxy->parts.transactions, (enum smsg_method)context->method, bytes,
                           slice_make(branch, sizeof(branch)), sent->call_id, (uint16_t)listener,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "boundary_int.h"
 #include "failover_int.h"
+#include "overload_int.h"
 #include "path_int.h"
 
 /* What one UDP datagram carries over IPv4; IPv6 has room for 20 bytes more, which nobody needs. */
@@ -51,7 +52,7 @@ static void edit_via(struct proxy *proxy, const struct proxy_path *path,
                      const char branch[IDENT_BRANCH_LENGTH], struct smsg_edit *edit)
 {
     size_t begun = begin_text(proxy);
-    buffer_append(&proxy->scratch, proxy->listeners[path->listener].via);
+    buffer_append(&proxy->scratch, proxy_overload_via(proxy, path->to, path->listener));
     buffer_append_bytes(&proxy->scratch, branch, IDENT_BRANCH_LENGTH);
     buffer_append_literal(&proxy->scratch, "\r\n");
     smsg_edit_push_header(edit, SMSG_HEADER_VIA, end_text(proxy, begun));
@@ -152,6 +153,7 @@ int proxy_compose_forward(struct proxy *proxy, const struct proxy_request *reque
         smsg_edit_replace_slice(&edit, message->request_uri, path->request_uri);
     edit_via(proxy, path, branch, &edit);
     edit_received(proxy, request, &edit);
+    proxy_feedback_edit_request(message, &edit);
     if (path->record_route) {
         const struct proxy_passage passage = {request->from->mark, path->to->mark,
                                               request->packet->listener, path->listener,
@@ -205,6 +207,10 @@ static void note_path(struct proxy_context *context, const struct proxy_path *pa
     struct call_record *call = call_by_id(context->proxy->parts.calls, context->call);
     if (call != NULL && context->initial)
         call_set_place_out(call, path->place);
+    struct proxy_throttle *throttle =
+        proxy_overload_find(context->proxy, path->to, path->pulse, path->listener, &path->next_hop);
+    if (throttle != NULL)
+        proxy_throttle_spend(throttle, now_us);
 }
 
 int proxy_fit_listener(struct proxy *proxy, const struct proxy_trunk *to,

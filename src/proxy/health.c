@@ -16,7 +16,8 @@
 #define FIRST_SHARE 3277
 
 /*
- * Two lines of memory: the key and what each call reads, then what changes when something is wrong.
+ * Lines of memory: the key and what each call reads, what changes when something is wrong, then
+ * what is only touched where the target is asked for overload control.
  * All relaxed, each word stands alone; only the key is published, with release, over cleared words.
  */
 struct proxy_pulse {
@@ -32,6 +33,7 @@ struct proxy_pulse {
     _Atomic uint16_t status;
     _Atomic uint8_t cause;
     void *watch; /* the prober's own */
+    struct proxy_throttle throttle;
 };
 
 struct proxy_health {
@@ -144,6 +146,7 @@ struct proxy_pulse *proxy_health_open(struct proxy_health *health, uint32_t trun
     STORE(pulse->probed_us, 0);
     STORE(pulse->status, 0);
     STORE(pulse->cause, PROXY_CAUSE_NONE);
+    proxy_throttle_clear(&pulse->throttle);
     pulse->watch = NULL;
     atomic_store_explicit(&pulse->key, key, memory_order_release);
     return pulse;
@@ -228,6 +231,11 @@ void proxy_pulse_avoid(struct proxy_pulse *pulse, uint64_t until_us, uint64_t no
         return;
     STORE(pulse->avoided_us, now_us);
     STORE(pulse->avoid_until_us, until_us);
+}
+
+struct proxy_throttle *proxy_pulse_throttle(struct proxy_pulse *pulse)
+{
+    return pulse != NULL ? &pulse->throttle : NULL;
 }
 
 void proxy_pulse_refused(struct proxy_pulse *pulse, uint16_t status)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admission_int.h"
+#include "overload_int.h"
 #include "redirect_int.h"
 
 #include "base/clock.h"
@@ -361,7 +362,8 @@ static void receive_initial(struct proxy *proxy, const struct proxy_request *req
     struct rep_finding finding = rep_finding_none();
     enum screen_reputation reputation = SCREEN_REPUTATION_FIND;
     if (proxy->draining && !screen_is_emergency(request->message, &request->from->screen)) {
-        proxy_reply(proxy, request, 503, SLICE(""), SLICE("Retry-After: 30\r\n"));
+        proxy_reply(proxy, request, 503, SLICE(""),
+                    proxy_retry_after(proxy, proxy->snapshot.limits->drain_retry_after_us));
         return;
     }
     uint16_t limited = proxy_admit_request(proxy, request);

@@ -244,19 +244,49 @@ static bool travels_without_state(const struct smsg *message)
     return message->method == SMSG_METHOD_ACK || message->method == SMSG_METHOD_CANCEL;
 }
 
+/* RFC 7339 section 5.10.1: what begins something new yields to dialogs, and to emergency calls. Who
+ * only asks for a verdict is told of the way and loads nobody. */
+static bool can_yield(const struct proxy_request *request, const struct proxy_path *path)
+{
+    return !path->in_dialog && request->from->redirect == NULL &&
+           (request->message->to.tag.length == 0 || path->record_route);
+}
+
 static int choose_serving(struct proxy *proxy, const struct proxy_request *request,
-                          const struct proxy_trunk *to, bool only_tls, struct proxy_chosen *chosen)
+                          const struct proxy_trunk *to, const struct proxy_path *path,
+                          bool only_tls, struct proxy_chosen *chosen)
 {
     const struct smsg *message = request->message;
+    bool refuses = to->health.all_down == PROXY_ALL_DOWN_REFUSE;
+    bool urgent =
+        (refuses || to->overload.ask) && screen_is_emergency(message, &request->from->screen);
     const struct proxy_wish wish = {
         .call_id = message->call_id,
         .only_tls = only_tls,
         .now_us = request->packet->received_us,
-        .only_serving = to->health.all_down == PROXY_ALL_DOWN_REFUSE &&
-                        !screen_is_emergency(message, &request->from->screen),
+        .only_serving = refuses && !urgent,
+        .yields = !urgent && can_yield(request, path),
     };
     return proxy_trunk_choose(to, proxy->parts.health, &proxy->parts.marks->steering, &wish,
                               chosen);
+}
+
+/* The status to refuse with when there is no target to choose. */
+static uint16_t refuse_path(struct proxy *proxy, const struct proxy_trunk *to, int error)
+{
+    struct stats_shard *stats = proxy->parts.stats;
+    if (error == ERROR_UNAVAILABLE) {
+        stats_count(stats, STATS_ALL_DOWN);
+        return 500;
+    }
+    if (error == ERROR_LIMIT) {
+        stats_count(stats, STATS_THROTTLED);
+        stats_count_label(stats, STATS_FAMILY_TRUNK_THROTTLED, to->label_throttled);
+        return 503;
+    }
+    bool unresolved = to->target_count > 0;
+    stats_count(stats, unresolved ? STATS_UNRESOLVED : STATS_NO_ROUTE);
+    return unresolved ? 503 : 404;
 }
 
 /*
@@ -278,18 +308,13 @@ static int choose_target(struct proxy *proxy, const struct proxy_request *reques
                     ? 0
                     : ERROR_NOT_FOUND;
     else
-        error = choose_serving(proxy, request, to, only_tls, &chosen);
+        error = choose_serving(proxy, request, to, path, only_tls, &chosen);
     if (error == -EPROTONOSUPPORT)
         return proxy_refuse_sips(proxy, request, to);
-    if (error == ERROR_UNAVAILABLE) {
-        stats_count(proxy->parts.stats, STATS_ALL_DOWN);
-        return 500;
-    }
-    if (error != 0) {
-        bool unresolved = to->target_count > 0;
-        stats_count(proxy->parts.stats, unresolved ? STATS_UNRESOLVED : STATS_NO_ROUTE);
-        return unresolved ? 503 : 404;
-    }
+    if (error != 0)
+        return refuse_path(proxy, to, error);
+    if (chosen.passed_over)
+        stats_count(proxy->parts.stats, STATS_TARGETS_PASSED_OVER);
     path->next_hop = chosen.choice.target->address;
     path->target_host = chosen.choice.host;
     path->listener =

@@ -174,6 +174,8 @@ static void label_trunk(struct proxy_builder *b, struct proxy_trunk *trunk)
     trunk->label_over_budget = stats_label(b->registry, STATS_FAMILY_TRUNK_OVER_BUDGET, name);
     trunk->label_failovers = stats_label(b->registry, STATS_FAMILY_TRUNK_FAILOVERS, name);
     trunk->label_limited = stats_label(b->registry, STATS_FAMILY_TRUNK_LIMITED, name);
+    trunk->label_throttled = stats_label(b->registry, STATS_FAMILY_TRUNK_THROTTLED, name);
+    trunk->label_told = stats_label(b->registry, STATS_FAMILY_TRUNK_OVERLOAD_TOLD, name);
     trunk->label_ended = stats_label(b->registry, STATS_FAMILY_TRUNK_ENDED, name);
     trunk->label_effective = stats_label(b->registry, STATS_FAMILY_TRUNK_EFFECTIVE, name);
     trunk->label_heard = stats_label(b->registry, STATS_FAMILY_TRUNK_HEARD, name);
@@ -197,6 +199,7 @@ static int build_trunk(struct proxy_builder *b, const struct proxy_trunk_setting
     trunk->health = from->health;
     trunk->failover = from->failover;
     trunk->limits = from->limits;
+    trunk->overload = from->overload;
     trunk->mark = ident_trunk(from->name);
     label_trunk(b, trunk);
     int error = build_numbering(b, from, trunk);

@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "failover_int.h"
+#include "overload_int.h"
 
 #define TICK_US   UINT64_C(100000)
 #define REVIEW_US UINT64_C(1000000)
@@ -107,7 +108,11 @@ static void probe_response(void *user, struct txn_client *client, const struct s
     struct watch *watch = user;
     bool alive = watch->settings.answers == PROXY_ANSWERS_SUCCESS ? response->status < 300
                                                                   : response->status != 503;
+    const struct proxy_trunk *trunk = trunk_of(watch);
     (void)client;
+    if (trunk != NULL && trunk->overload.ask)
+        proxy_overload_hear(watch->prober->proxy, trunk, proxy_pulse_throttle(watch->pulse),
+                            &watch->address, response, packet->received_us);
     if (response->status < 200)
         return;
     proxy_pulse_probed(watch->pulse, response->status, packet->received_us);
@@ -160,10 +165,12 @@ static void append_uri(struct buffer *out, const struct watch *watch)
 static void compose_probe(const struct watch *watch, const char *branch, struct buffer *out)
 {
     const struct proxy *proxy = watch->prober->proxy;
+    const struct proxy_trunk *trunk = trunk_of(watch);
     buffer_append_literal(out, "OPTIONS ");
     append_uri(out, watch);
     buffer_append_literal(out, " SIP/2.0\r\n");
-    buffer_append(out, proxy->listeners[watch->listener].via);
+    buffer_append(out, trunk != NULL ? proxy_overload_via(proxy, trunk, watch->listener)
+                                     : proxy->listeners[watch->listener].via);
     buffer_append_text(out, branch);
     buffer_append_literal(out, "\r\nMax-Forwards: 70\r\nFrom: <sip:");
     buffer_append(out, shown_address(proxy, watch->listener));
@@ -227,6 +234,10 @@ static void hasten(struct watch *watch, uint64_t now_us)
 
 static void attend(struct watch *watch, uint64_t now_us)
 {
+    struct proxy_throttle *throttle = proxy_pulse_throttle(watch->pulse);
+    if (proxy_throttle_is_set(throttle))
+        proxy_overload_expire(watch->prober->proxy, trunk_of(watch), throttle, &watch->address,
+                              now_us);
     if (watch->client != NULL) {
         if (now_us < watch->sent_us + watch->settings.probe_timeout_us)
             return;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "failover_int.h"
+#include "overload_int.h"
 #include "redirect_int.h"
 #include "proxy_int.h"
 #include "transaction/elsewhere.h"
@@ -75,6 +76,10 @@ static void compose_listener(const struct tp_listener_settings *settings,
     buffer_append_literal(&text, ";rport;branch=");
     listener->via = buffer_slice(&text);
     size_t begun = text.length;
+    buffer_append(&text, slice_first(listener->via, listener->via.length - 7));
+    buffer_append_literal(&text, "oc;oc-algo=\"loss,rate\";branch=");
+    listener->via_asking = slice_make(text.data + begun, text.length - begun);
+    begun = text.length;
     buffer_append_literal(&text, "Record-Route: <sip:");
     buffer_append(&text, buffer_slice(&host));
     append_transport(&text, settings->protocol);
@@ -106,6 +111,8 @@ int proxy_create(const struct proxy_parts *parts, const struct proxy_snapshot *s
     created->output = malloc(PROXY_OUTPUT_BYTES);
     created->listeners = calloc(listeners, sizeof(*created->listeners));
     created->resumed = malloc(TP_DATAGRAM_LIMIT);
+    if (proxy_demands_create(&created->demands) != 0)
+        goto out;
     if (created->output == NULL || created->resumed == NULL || created->listeners == NULL)
         goto out;
     created->listener_count = listeners;
@@ -128,6 +135,7 @@ void proxy_destroy(struct proxy *proxy)
         return;
     proxy_prober_destroy(proxy->prober);
     pool_destroy(proxy->contexts);
+    proxy_demands_destroy(proxy->demands);
     free(proxy->listeners);
     free(proxy->output);
     free(proxy->resumed);
@@ -191,6 +199,7 @@ struct proxy_context *proxy_context_create(struct proxy *proxy, const struct pro
         context->proxy = proxy;
         context->received_us = request->packet->received_us;
         context->method = request->message->method;
+        context->feedback = request->feedback;
         rt_timer_init(&context->timer, proxy_timer_fired);
         if (txn_server_create(proxy->parts.transactions, request->message, request->packet,
                               request->from->label_in, context, &context->server) == 0)
@@ -249,45 +258,6 @@ static void relay_other(struct proxy *proxy, const struct proxy_request *request
         proxy_relay(proxy, request, path, context);
 }
 
-/* A queue that a pause of the machine left behind drains by itself; only one that stays means more
- * calls than can be handled. */
-#define OVERLOAD_PATIENCE_US UINT64_C(100000)
-
-static bool is_overloaded(struct proxy *proxy, const struct tp_packet *packet)
-{
-    if (packet->backlog_us <= proxy->snapshot.limits->overload_begin_us) {
-        proxy->overloaded_since_us = 0;
-        return false;
-    }
-    if (proxy->overloaded_since_us == 0)
-        proxy->overloaded_since_us = packet->received_us;
-    return packet->received_us - proxy->overloaded_since_us >= OVERLOAD_PATIENCE_US;
-}
-
-/*
- * Datagrams wait too long: a share of the new calls, by their Call-IDs, is refused before anything
- * is decoded or kept for them, so that those under way keep their time. Without Retry-After: an
- * SBC would take us out of service for all calls.
- */
-static bool is_refused_for_overload(struct proxy *proxy, const struct proxy_request *request)
-{
-    const struct smsg *message = request->message;
-    const struct proxy_limits *limits = proxy->snapshot.limits;
-    if (!is_overloaded(proxy, request->packet) || message->method != SMSG_METHOD_INVITE ||
-        message->to.tag.length > 0 || screen_is_emergency(message, &request->from->screen))
-        return false;
-    uint64_t over_us = request->packet->backlog_us - limits->overload_begin_us;
-    uint64_t range_us = limits->overload_end_us - limits->overload_begin_us;
-    if (over_us < range_us) {
-        uint64_t lot = hash_slice(&proxy->parts.marks->steering, message->call_id) & UINT16_MAX;
-        if (lot >= (over_us << 16) / range_us)
-            return false;
-    }
-    stats_count(proxy->parts.stats, STATS_CALLS_REFUSED_OVERLOAD);
-    proxy_reply(proxy, request, 503, SLICE(""), SLICE(""));
-    return true;
-}
-
 static void receive_new(struct proxy *proxy, const struct proxy_request *request)
 {
     const struct smsg *message = request->message;
@@ -297,7 +267,7 @@ static void receive_new(struct proxy *proxy, const struct proxy_request *request
                     proxy->draining ? SLICE("") : SLICE(options_extra));
         return;
     }
-    if (is_refused_for_overload(proxy, request))
+    if (proxy_feedback_refuses(proxy, request))
         return;
     if (asked) {
         proxy_redirect_receive(proxy, request);
@@ -354,7 +324,7 @@ static bool pass_back_unmatched(struct proxy *proxy, const struct proxy_request 
     return true;
 }
 
-static void receive_request(struct proxy *proxy, const struct proxy_request *request)
+static void receive_request(struct proxy *proxy, struct proxy_request *request)
 {
     stats_count(proxy->parts.stats, STATS_REQUESTS);
     switch (txn_receive_request(proxy->parts.transactions, request->message, request->packet)) {
@@ -369,6 +339,7 @@ static void receive_request(struct proxy *proxy, const struct proxy_request *req
     }
     if (pass_back_unmatched(proxy, request))
         return;
+    request->feedback = (uint8_t)proxy_feedback_begin(proxy, request);
     if (request->message->method == SMSG_METHOD_CANCEL)
         proxy_receive_cancel(proxy, request);
     else if (request->message->method == SMSG_METHOD_ACK)
@@ -427,6 +398,7 @@ void proxy_receive(struct proxy *proxy, const struct tp_packet *packet)
         stats_count(proxy->parts.stats, STATS_UNKNOWN_SOURCE);
         return;
     }
+    proxy_feedback_measure(proxy, packet);
     proxy->scratch = buffer_over(proxy->scratch_memory, sizeof(proxy->scratch_memory));
     struct proxy_request request = {.message = &proxy->message, .packet = packet, .from = from};
     if (scan(proxy, packet->bytes) != 0)

@@ -20,8 +20,9 @@
 
 /* The texts of one listener, composed once. */
 struct proxy_listener {
-    char memory[1100];
+    char memory[1400];
     struct slice via;          /* "Via: SIP/2.0/UDP host:port;rport;branch=" */
+    struct slice via_asking;   /* the same with what a client of overload control puts there */
     struct slice record_route; /* "Record-Route: <sip:host:port;transport=tcp;lr;rf=" */
     struct slice route_start;  /* "<sip:host:port;transport=tcp;lr;rf=" */
     struct slice sips_route;   /* "Record-Route: <sips:host:port;lr;rf="; empty: it has no TLS */
@@ -40,14 +41,14 @@ struct proxy {
     int64_t wall_offset_us;
     uint64_t emergency_due_us;    /* GCRA of the emergency cap */
     uint64_t overloaded_since_us; /* 0: datagrams do not queue */
+    struct proxy_measure measure; /* of how long they wait */
+    struct proxy_demands *demands;
     uint64_t event_sequence;
     uint32_t until_measured;     /* judgements by rules before one is measured */
     uint32_t until_timed;        /* messages before one whose stages are timed */
     bool timed;                  /* the stages of the message being handled are */
     struct proxy_prober *prober; /* NULL: another worker probes */
-    struct log_limit log_malformed;
-    struct log_limit log_forged;
-    struct log_limit log_sips;
+    struct log_limit log_malformed, log_forged, log_sips, log_overload;
     struct smsg message; /* the one being handled */
     struct smsg relayed; /* an answer after its topmost Via was taken off */
     char *output;
@@ -62,7 +63,8 @@ struct proxy_request {
     const struct smsg *message;
     const struct tp_packet *packet;
     const struct proxy_trunk *from;
-    uint8_t place; /* of what travels without state: in the order of the call */
+    uint8_t feedback; /* what its answers tell the peer: enum smsg_overload_algorithm */
+    uint8_t place;    /* of what travels without state: in the order of the call */
 };
 
 /* Where a request goes, and what is done to it on the way. */

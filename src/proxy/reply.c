@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/encode.h"
-#include "proxy_int.h"
+#include "overload_int.h"
 
 #define MALFORMED_LINES_PER_SECOND 5
 
@@ -31,12 +31,16 @@ void proxy_reply(struct proxy *proxy, const struct proxy_request *request, uint1
     ident_tag_write(proxy->parts.marks, &hop, tag);
     reply_to(request, &reply);
 
+    char feedback[PROXY_FEEDBACK_BYTES];
+    enum smsg_overload_algorithm algorithm = (enum smsg_overload_algorithm)request->feedback;
     const struct smsg_response response = {
         .status = status,
         .reason = reason.length > 0 ? reason : slice_make(NULL, 0),
         .to_tag = slice_make(tag, sizeof(tag)),
         .received = reply.received,
         .rport = reply.rport,
+        .overload = proxy_feedback_text(proxy, algorithm, request->from,
+                                        request->packet->received_us, feedback),
         .extra = extra,
     };
     struct buffer out = buffer_over(proxy->output, PROXY_OUTPUT_BYTES);
@@ -47,6 +51,31 @@ void proxy_reply(struct proxy *proxy, const struct proxy_request *request, uint1
                 &reply.to, buffer_slice(&out));
 }
 
+/* What the sender of a request that a transaction has is told; found out only for those that offer
+ * to be told. */
+static struct slice feedback_to(struct proxy *proxy, const struct txn_server *server,
+                                const struct smsg *message, uint64_t now_us,
+                                char memory[PROXY_FEEDBACK_BYTES])
+{
+    if (!message->via.overload)
+        return slice_make(NULL, 0);
+    struct tp_address source = txn_server_source(server);
+    const struct proxy_trunk *from =
+        proxy_plan_source(proxy->snapshot.plan, txn_server_listener(server), &source);
+    return proxy_feedback_text(proxy, proxy_feedback_of(from, message), from, now_us, memory);
+}
+
+struct slice proxy_retry_after(struct proxy *proxy, uint64_t us)
+{
+    size_t begun = proxy->scratch.length;
+    if (us == 0)
+        return SLICE("");
+    buffer_append_literal(&proxy->scratch, "Retry-After: ");
+    buffer_append_uint(&proxy->scratch, (us + 999999) / 1000000);
+    buffer_append_literal(&proxy->scratch, "\r\n");
+    return slice_make(proxy->scratch.data + begun, proxy->scratch.length - begun);
+}
+
 void proxy_respond(struct proxy *proxy, struct txn_server *server, const struct smsg *message,
                    uint16_t status, struct slice reason, struct slice extra, uint64_t now_us)
 {
@@ -55,9 +84,11 @@ void proxy_respond(struct proxy *proxy, struct txn_server *server, const struct 
     bool tagged = status != 100; /* section 8.2.6.2 */
     if (tagged)
         ident_tag_write(proxy->parts.marks, &hop, tag);
+    char feedback[PROXY_FEEDBACK_BYTES];
     const struct smsg_response response = {
         .status = status,
         .reason = reason.length > 0 ? reason : slice_make(NULL, 0),
+        .overload = feedback_to(proxy, server, message, now_us, feedback),
         .to_tag = tagged ? slice_make(tag, sizeof(tag)) : SLICE(""),
         .received = txn_server_received(server),
         .rport = txn_server_rport(server),

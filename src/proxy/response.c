@@ -3,6 +3,7 @@
 
 #include "boundary_int.h"
 #include "failover_int.h"
+#include "overload_int.h"
 
 #define FORGED_LINES_PER_SECOND 5
 
@@ -104,18 +105,36 @@ static void cross_boundary(struct proxy *proxy, const struct smsg *response,
         proxy_boundary_edit_response(proxy, response, from, to, edit);
 }
 
-/* The response without our Via, in proxy->output. */
+/* Overload control between us and who asked; context: NULL, that is not known. */
+static void tell_load(struct proxy *proxy, const struct smsg *response,
+                      const struct tp_packet *packet, const struct proxy_context *context,
+                      char memory[PROXY_FEEDBACK_BYTES], struct smsg_edit *edit)
+{
+    struct slice text = slice_make(NULL, 0);
+    if (context != NULL && context->feedback != SMSG_OVERLOAD_NONE) {
+        struct tp_address source = txn_server_source(context->server);
+        const struct proxy_trunk *to =
+            proxy_plan_source(proxy->snapshot.plan, txn_server_listener(context->server), &source);
+        text = proxy_feedback_text(proxy, (enum smsg_overload_algorithm)context->feedback, to,
+                                   packet->received_us, memory);
+    }
+    proxy_feedback_edit_response(response, text, edit);
+}
+
+/* The response without our Via, in proxy->output; context: NULL when there is none. */
 static int compose_upstream(struct proxy *proxy, const struct smsg *response,
-                            const struct tp_packet *packet, const struct txn_server *server,
+                            const struct tp_packet *packet, const struct proxy_context *context,
                             struct slice *bytes)
 {
+    char feedback[PROXY_FEEDBACK_BYTES];
     struct smsg_edit edit;
     if (!has_lower_via(response))
         return ERROR_MALFORMED;
     smsg_edit_begin(&edit, response);
     smsg_edit_pop_value(&edit, SMSG_HEADER_VIA);
     edit_unavailable(response, &edit);
-    cross_boundary(proxy, response, packet, server, &edit);
+    cross_boundary(proxy, response, packet, context != NULL ? context->server : NULL, &edit);
+    tell_load(proxy, response, packet, context, feedback, &edit);
     struct buffer out = buffer_over(proxy->output, PROXY_OUTPUT_BYTES);
     int error = smsg_edit_write(&edit, &out);
     *bytes = buffer_slice(&out);
@@ -142,6 +161,17 @@ void proxy_give_up(struct proxy_context *context, uint16_t status, uint64_t now_
     proxy_context_free(context);
 }
 
+static void hear_load(struct proxy_context *context, const struct smsg *response, uint64_t now_us)
+{
+    struct proxy *proxy = context->proxy;
+    const struct proxy_trunk *to =
+        proxy_plan_trunk_by_mark(proxy->snapshot.plan, context->trunk_out);
+    proxy_overload_hear(
+        proxy, to,
+        proxy_overload_find(proxy, to, context->pulse, context->listener, &context->target),
+        &context->target, response, now_us);
+}
+
 static void client_response(void *user, struct txn_client *client, const struct smsg *response,
                             const struct tp_packet *packet)
 {
@@ -150,6 +180,8 @@ static void client_response(void *user, struct txn_client *client, const struct 
     struct slice bytes;
     (void)client;
     proxy_trial_answered(context, packet->received_us);
+    if (response->via.overload)
+        hear_load(context, response, packet->received_us);
     if (response->status >= 300) {
         if (proxy_fail_over(context, response, packet->received_us))
             return;
@@ -159,9 +191,8 @@ static void client_response(void *user, struct txn_client *client, const struct 
             return;
         }
     }
-    int error = response->status == 100
-                    ? 0
-                    : compose_upstream(proxy, response, packet, context->server, &bytes);
+    int error =
+        response->status == 100 ? 0 : compose_upstream(proxy, response, packet, context, &bytes);
     if (error != 0) {
         /* Nobody can be told this answer; a final one was the last. */
         if (response->status >= 200)

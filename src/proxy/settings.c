@@ -463,6 +463,11 @@ static const struct conf_row trunk_rows[] = {
      CONF_FIELD(struct proxy_trunk_settings, limits),
      .section = &proxy_trunk_limits_section,
      .help = "How many calls it may make and get (docs/trunks.md)."},
+    {.key = "overload",
+     .type = CONF_SECTION,
+     CONF_FIELD(struct proxy_trunk_settings, overload),
+     .section = &proxy_overload_section,
+     .help = "Overload control between us and this trunk (docs/overload.md)."},
 };
 
 const struct conf_section proxy_trunk_section = {
@@ -605,6 +610,28 @@ static const struct conf_row limit_rows[] = {
      .max = CONF_SECONDS(10),
      .help = "From here on it refuses all of them; in between, the share grows with the wait. "
              "listen sockets must be able to hold that much (receive_buffer)."},
+    {.key = "overload_validity",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct proxy_limits, overload_validity_us),
+     .fallback = "500ms",
+     .min = CONF_MS(100),
+     .max = CONF_SECONDS(30),
+     .help = "How long a peer with overload control is to hold back after each answer that asks "
+             "for it (oc-validity of RFC 7339)."},
+    {.key = "overload_retry_after",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct proxy_limits, overload_retry_after_us),
+     .fallback = "0s",
+     .max = CONF_MINUTES(10),
+     .help = "Retry-After of the 503 while every worker refuses all new calls, in whole seconds; "
+             "0s: none. It makes most peers keep all calls away for that long, emergency calls "
+             "included."},
+    {.key = "drain_retry_after",
+     .type = CONF_DURATION,
+     CONF_FIELD(struct proxy_limits, drain_retry_after_us),
+     .fallback = "30s",
+     .max = CONF_HOURS(1),
+     .help = "The same of the 503 while draining."},
 };
 
 static int check_limits(struct conf_load *load, const struct conf_node *node, void *object)

@@ -246,6 +246,26 @@ static bool choose_by(const struct proxy_trunk *trunk, const struct field *field
     return false;
 }
 
+/* A mask of those that have asked for fewer requests, and so not for this one. Each draws a lot of
+ * its own, so that what one sheds is shed by the next in the same share only. */
+static uint32_t held_back(const struct proxy_trunk *trunk, const struct hash_key *key,
+                          const struct proxy_wish *wish, const struct field *field)
+{
+    uint32_t mask = 0;
+    if (!wish->yields || !trunk->overload.ask)
+        return 0;
+    for (size_t i = 0; i < field->count; i++) {
+        const struct proxy_throttle *throttle = proxy_pulse_throttle(field->pulses[i]);
+        if (throttle == NULL || !proxy_throttle_is_set(throttle))
+            continue;
+        uint64_t hash =
+            hash_mix(hash_slice(key, wish->call_id), field->choices[i].target->identity);
+        if (!proxy_throttle_admits(throttle, (uint32_t)(hash & UINT16_MAX), wish->now_us))
+            mask |= UINT32_C(1) << i;
+    }
+    return mask & field->left;
+}
+
 static bool is_any_returning(const struct proxy_trunk *trunk, const struct field *field,
                              uint64_t now_us)
 {
@@ -273,14 +293,20 @@ int proxy_trunk_choose(const struct proxy_trunk *trunk, const struct proxy_healt
     uint32_t all = (UINT32_C(1) << field.count) - 1;
     if (field.left == 0)
         return (all & ~wish->tried) == 0 ? ERROR_NOT_FOUND : -EPROTONOSUPPORT;
+    /* What is held back now may be free when the call fails over. */
     chosen->others = (uint8_t)(__builtin_popcount(field.left) - 1);
+    uint32_t held = held_back(trunk, key, wish, &field);
+    field.left &= ~held;
     field.lot = is_any_returning(trunk, &field, wish->now_us) ? lot_of(key, wish->call_id) : 0;
     if (choose_by(trunk, &field, 0, wish->now_us, chosen) ||
-        choose_by(trunk, &field, 1, wish->now_us, chosen))
+        choose_by(trunk, &field, 1, wish->now_us, chosen) ||
+        (!wish->only_serving && choose_by(trunk, &field, 2, wish->now_us, chosen))) {
+        chosen->passed_over = (held & ((UINT32_C(1) << chosen->place) - 1)) != 0;
         return 0;
-    if (wish->only_serving)
-        return ERROR_UNAVAILABLE;
-    return choose_by(trunk, &field, 2, wish->now_us, chosen) ? 0 : ERROR_NOT_FOUND;
+    }
+    if (held != 0)
+        return ERROR_LIMIT;
+    return wish->only_serving ? ERROR_UNAVAILABLE : ERROR_NOT_FOUND;
 }
 
 bool proxy_trunk_place(const struct proxy_trunk *trunk, const struct proxy_health *health,

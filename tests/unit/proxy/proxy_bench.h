@@ -46,6 +46,7 @@ struct bench {
     struct screen_limiter *limiter;
     struct proxy_health *health;
     struct proxy_admission *admission;
+    struct proxy_load *load;
     struct stats_event_queue *events;
     struct proxy *proxy;
     uint64_t now_us;
@@ -208,6 +209,7 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
     ck_assert_int_eq(screen_limiter_create(64, &b->limiter), 0);
     ck_assert_int_eq(proxy_health_create(64, &b->health), 0);
     ck_assert_int_eq(proxy_admission_create(64, &b->admission), 0);
+    ck_assert_int_eq(proxy_load_create(1, 0, &b->load), 0);
     ck_assert_int_eq(stats_event_queue_create(64, &b->events), 0);
     const struct proxy_parts parts = {
         .marks = &b->marks,
@@ -216,6 +218,7 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
         .group = b->group,
         .health = b->health,
         .admission = b->admission,
+        .load = b->load,
         .transactions = b->transactions,
         .output = {.send = bench_output, .argument = b},
         .calls = b->calls,
@@ -243,6 +246,7 @@ static inline void bench_restart(struct bench *b)
         .group = b->group,
         .health = b->health,
         .admission = b->admission,
+        .load = b->load,
         .transactions = b->transactions,
         .output = {.send = bench_output, .argument = b},
         .calls = b->calls,
@@ -266,6 +270,7 @@ static void bench_close(struct bench *b)
     screen_limiter_destroy(b->limiter);
     proxy_health_destroy(b->health);
     proxy_admission_destroy(b->admission);
+    proxy_load_destroy(b->load);
     screen_engine_destroy(b->engine);
     rep_store_destroy(b->store);
     tp_group_destroy(b->group);
