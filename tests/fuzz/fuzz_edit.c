@@ -10,6 +10,7 @@
 
 #include "message/compose.h"
 #include "message/edit.h"
+#include "message/overload.h"
 
 #define REQUIRE(condition)                                                  \
     do {                                                                    \
@@ -103,6 +104,29 @@ static void refuse(void)
         REQUIRE(slice_equal(edited.via.rport, SLICE("rport=5070")));
 }
 
+/* What a client of overload control has written into its Via gives way to what it is told. */
+static void tell(void)
+{
+    struct smsg_response response = {
+        .status = 100, .overload = SLICE(";oc=20;oc-algo=\"rate\";oc-validity=700;oc-seq=1.5")};
+    struct smsg_overload said;
+    struct slice runs[SMSG_OVERLOAD_RUNS];
+    struct buffer out = buffer_over(there, sizeof there);
+    size_t found = smsg_overload_find(message.via.value, runs);
+
+    REQUIRE(found == 0 || runs[found - 1].data < slice_past(message.via.value));
+    REQUIRE(smsg_overload_read(message.via.value, &said) != 0 || said.told || said.offered ||
+            !message.via.overload);
+    if (found == SMSG_OVERLOAD_RUNS)
+        return;
+    REQUIRE(smsg_compose_response(&out, &message, &response) == 0);
+    REQUIRE(smsg_scan(&edited, buffer_slice(&out)) == 0 && edited.via.overload);
+    REQUIRE(slice_equal(edited.via.branch, message.via.branch));
+    REQUIRE(smsg_overload_read(edited.via.value, &said) == 0 && said.told && said.value == 20);
+    REQUIRE(said.algorithms == SMSG_OVERLOAD_RATE && said.validity_ms == 700);
+    REQUIRE(said.sequence == 150000);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice result;
@@ -119,5 +143,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(result.length <= message.bytes.length + 2);
     hop_and_back();
     pop_and_remove(data[0]);
+    tell();
     return 0;
 }

@@ -7,9 +7,14 @@ from . import checks, sip
 from .sip import Callee, Caller
 
 
+# What a client of overload control writes into its Via.
+OFFERED = b';oc;oc-algo="loss,rate"'
+
+
 class Neighbour(threading.Thread):
     """Answers INVITE, BYE, CANCEL and OPTIONS. `mode`: "answer", "silent", or the status that
-    INVITEs and OPTIONS get, with `headers`. kill() closes its port, revive() opens it again."""
+    INVITEs and OPTIONS get, with `headers`. kill() closes its port, revive() opens it again.
+    `overload`: a function whose text replaces, in the Via of its answers, what was OFFERED."""
 
     def __init__(self, site, number, mode="answer", headers=()):
         super().__init__(daemon=True)
@@ -17,6 +22,7 @@ class Neighbour(threading.Thread):
         self.number = number
         self.mode = mode
         self.headers = list(headers)
+        self.overload = None
         self.endpoint = sip.Endpoint(site, number)
         self.calls = []
         self.probes = 0
@@ -39,6 +45,9 @@ class Neighbour(threading.Thread):
                 self._serve(message)
 
     def _serve(self, message):
+        if self.overload is not None:
+            message = sip.Message(message.raw.replace(OFFERED, self.overload().encode()),
+                                  message.source)
         if message.method == "OPTIONS":
             self.probes += 1
         if message.method == "INVITE":
