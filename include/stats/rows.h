@@ -32,8 +32,7 @@
     X(RETRANSMISSIONS_IN, "retransmissions_in", "repeated requests and responses absorbed")        \
     X(RETRANSMISSIONS_OUT, "retransmissions_out", "requests and responses sent again by a timer")  \
     X(CALLS, "calls", "initial INVITEs that were judged")                                          \
-    X(CALLS_WITHOUT_RECORD, "calls_without_record",                                                \
-      "calls that went on without a record because the table was full")                            \
+    X(CALLS_WITHOUT_RECORD, "calls_without_record", "calls without a record: the table was full")  \
     X(CALLS_ANSWERED, "calls_answered", "calls answered by a 2xx")                                 \
     X(CALLS_ENDED, "calls_ended", "call records that ended")                                       \
     X(CALLS_ENDED_BYE, "calls_ended_bye", "calls ended by BYE")                                    \
@@ -189,8 +188,7 @@ enum stats_histogram {
       "1 while the configured Redis is not connected")                                           \
     X(REPUTATION_NOT_LOADED, "reputation_not_loaded", "1 while no reputation was ever loaded")   \
     X(REPUTATION_HELD, "reputation_held",                                                        \
-      "1 while a change of too many entries waits for "                                          \
-      "acceptance")
+      "1 while a change of too many entries waits for acceptance")
 
 enum stats_gauge {
 #define STATS_GAUGE_ROW(identifier, name, help) STATS_GAUGE_##identifier,
