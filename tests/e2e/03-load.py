@@ -18,7 +18,9 @@ SECONDS = 60 if LONG else 10
 def load():
     with Site() as site:
         # With the standard's T1 what lingers is gone after 32 s; the short run does not wait so long.
-        daemon = Daemon(site, limits={"t1": "500ms" if LONG else "50ms"})
+        # But SIPp's called side, slow on a busy machine, takes an INVITE that comes again for a new
+        # message and hangs up.
+        daemon = Daemon(site, limits={"t1": "500ms" if LONG else "200ms"})
         server = Sipp(site, "uas", "uas", site.address(CALLEE))
         calls = RATE * SECONDS
         client = Sipp(site, "uac", "uac", site.address(CALLER), "-r", RATE, "-m", calls, "-l",
@@ -26,7 +28,7 @@ def load():
         check_load(client, SECONDS + 40, calls,
                    f"{calls} calls at {RATE} a second: none failed")
         begun = time.monotonic()
-        idle = daemon.wait_idle(40 if LONG else 6)
+        idle = daemon.wait_idle(40 if LONG else 18)
         status = daemon.status()
         check(idle, f"{time.monotonic() - begun:.0f} s later all tables are empty", status)
         equal((status["transactions"], status["lingering"], status["calls_held"],

@@ -28,6 +28,7 @@ class Neighbour(threading.Thread):
         self.probes = 0
         self.cancels = 0
         self.vias = []
+        self.answered = {}  # Via of an INVITE -> the 200 that it got
         self.running = True
         self.alive = threading.Event()
         self.alive.set()
@@ -48,6 +49,11 @@ class Neighbour(threading.Thread):
         if self.overload is not None:
             message = sip.Message(message.raw.replace(OFFERED, self.overload().encode()),
                                   message.source)
+        if message.method == "INVITE" and message.header("Via") in self.answered:
+            # It comes again: a second tag would make it a fork of two dialogs.
+            if self.mode != "silent":
+                self.endpoint.send(self.answered[message.header("Via")], message.source)
+            return
         if message.method == "OPTIONS":
             self.probes += 1
         if message.method == "INVITE":
@@ -59,7 +65,8 @@ class Neighbour(threading.Thread):
             return
         if self.mode == "answer" or message.method not in ("INVITE", "OPTIONS"):
             if message.method == "INVITE":
-                Callee(self.endpoint, message).answer(200, "OK")
+                self.answered[message.header("Via")] = Callee(self.endpoint, message).answer(
+                    200, "OK")
             else:
                 self._send(message, 200)
             return
