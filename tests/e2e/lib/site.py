@@ -112,12 +112,23 @@ class Site:
     def __exit__(self, kind, _value, _trace):
         for process in reversed(self.processes):
             process.kill()
+        self._kill_successors()
         if kind is not None:
             self._show_logs()
         for opened in self.sockets:
             opened.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         return False
+
+    def _kill_successors(self):
+        """Processes that a daemon of this site has started for an upgrade."""
+        for entry in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                    if entry.isdigit() and f"{self.folder}/".encode() in file.read():
+                        os.kill(int(entry), signal.SIGKILL)
+            except OSError:
+                continue  # no process, or it has ended meanwhile
 
     def _show_logs(self):
         for process in self.processes:
