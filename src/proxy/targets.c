@@ -324,5 +324,6 @@ bool proxy_trunk_place(const struct proxy_trunk *trunk, const struct proxy_healt
     chosen->choice = choices[chosen->place];
     chosen->pulse = pulse_of(trunk, health, &chosen->choice);
     chosen->others = (uint8_t)(count - 1);
+    chosen->passed_over = false;
     return true;
 }
