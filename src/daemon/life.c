@@ -20,20 +20,34 @@ static void drain_workers(struct daemon_service *service, bool draining)
         daemon_worker_drain(service->workers[i], draining);
 }
 
-void daemon_life_stop(struct daemon_service *service)
+static void begin_to_stop(struct daemon_service *service)
 {
     uint64_t limit = service->snapshot->settings.drain_us;
-    if (service->life.state == DAEMON_STOPPING) {
-        log_notice("daemon", "stopping now, calls under way are left to their endpoints");
-        rt_loop_stop(service->loop);
+    if (service->life.state == DAEMON_STOPPING)
         return;
-    }
     service->life.state = DAEMON_STOPPING;
     service->life.stop_us = rt_loop_now(service->loop) + limit;
     log_notice("daemon", "draining: new calls are refused, calls under way have %" PRIu64 " s",
                limit / 1000000);
     rt_process_notify("STOPPING=1");
     drain_workers(service, true);
+}
+
+void daemon_life_stop(struct daemon_service *service)
+{
+    if (service->life.signalled) {
+        log_notice("daemon", "stopping now, calls under way are left to their endpoints");
+        rt_loop_stop(service->loop);
+        return;
+    }
+    service->life.signalled = true;
+    begin_to_stop(service);
+    daemon_successor_stop(service);
+}
+
+void daemon_life_stop_with_successor(struct daemon_service *service)
+{
+    begin_to_stop(service);
 }
 
 /* Who only listens keeps nobody waiting. */

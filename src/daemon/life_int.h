@@ -32,6 +32,7 @@ struct daemon_pulse {
 
 struct daemon_life {
     enum daemon_state state;
+    bool signalled; /* to end */
     uint64_t stop_us;
     uint64_t feed_us; /* when the watchdog is fed next */
     uint64_t tell_us; /* when the status is looked at next */
@@ -43,6 +44,8 @@ struct daemon_life {
 void daemon_life_begin(struct daemon_service *service);
 /* A signal to end: drains first; the second one does not wait. */
 void daemon_life_stop(struct daemon_service *service);
+/* The process that took over was told to end: this one does too, once. */
+void daemon_life_stop_with_successor(struct daemon_service *service);
 /* From housekeeping: feeds the watchdog, tells the service manager. False: it is time to end. */
 bool daemon_life_turn(struct daemon_service *service, uint64_t now_us) MUST_CHECK;
 /* Members of `status`. */
@@ -76,6 +79,8 @@ int daemon_successor_check(struct daemon_successor *successor) MUST_CHECK;
 int daemon_successor_take(struct daemon_successor *successor) MUST_CHECK;
 /* When workers run. */
 int daemon_successor_serving(struct daemon_successor *successor) MUST_CHECK;
+/* This process was told to end: so is the one before it, which would serve on instead. */
+void daemon_successor_stop(struct daemon_service *service);
 /* No process before this one has transactions any more, or there was none. */
 bool daemon_successor_is_alone(const struct daemon_service *service);
 /* When the process before goes at the latest; 0 when there is none. */

@@ -279,6 +279,18 @@ int daemon_successor_serving(struct daemon_successor *successor)
     return daemon_upgrade_send(successor->channel, &message, NULL, 0);
 }
 
+void daemon_successor_stop(struct daemon_service *service)
+{
+    struct daemon_successor *successor = service->successor;
+    struct upgrade_message message;
+    if (successor == NULL || successor->gone)
+        return;
+    daemon_upgrade_message(&message, UPGRADE_STOPPING);
+    if (daemon_upgrade_send(successor->channel, &message, NULL, 0) != 0)
+        log_error("upgrade", "the process before, %d, was not told to end and serves on",
+                  successor->hello.pid);
+}
+
 /* ---- afterwards ---------------------------------------------------------------------------- */
 
 bool daemon_successor_is_alone(const struct daemon_service *service)

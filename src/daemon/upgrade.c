@@ -55,6 +55,7 @@ struct daemon_upgrade {
     uint64_t leave_us;
     uint64_t report_us;
     bool proved;
+    bool stopping;      /* the successor was told to end, and so is this process */
     struct hand *hands; /* [worker] */
     char failure[256];
 };
@@ -151,13 +152,21 @@ static void serve_clients(struct daemon_service *service, bool serve)
 static void undo(struct daemon_upgrade *upgrade)
 {
     struct daemon_service *service = upgrade->service;
+    if (upgrade->proved) {
+        char main_process[32];
+        snprintf(main_process, sizeof(main_process), "MAINPID=%d", (int)getpid());
+        rt_process_notify(main_process);
+    }
     if (upgrade->state >= PAUSING)
         for (size_t i = 0; i < service->shared.workers; i++)
             if (daemon_worker_post(service->workers[i], take_back_letter, NULL) != 0)
                 log_error("upgrade", "worker %zu stays silent: out of memory", i);
     if (upgrade->state >= COMMITTED)
         serve_clients(service, true);
-    answer_failure(upgrade);
+}
+
+static void release(struct daemon_upgrade *upgrade)
+{
     upgrade->broken = true;
     if (upgrade->waiting == 0)
         destroy(upgrade);
@@ -170,12 +179,19 @@ static void fail(struct daemon_upgrade *upgrade, const char *text)
     if (upgrade->child > 0)
         end_child(upgrade, how, sizeof(how));
     snprintf(upgrade->failure, sizeof(upgrade->failure), "the new process %s: %s", text, how);
-    if (upgrade->child > 0 && upgrade->proved) {
-        char main_process[32];
-        snprintf(main_process, sizeof(main_process), "MAINPID=%d", (int)getpid());
-        rt_process_notify(main_process);
-    }
     undo(upgrade);
+    answer_failure(upgrade);
+    release(upgrade);
+}
+
+/* The new process has ended as it was told to, and this one is about to: with its sockets, so that
+ * answers to what it has under way still come. */
+static void end_alone(struct daemon_upgrade *upgrade)
+{
+    log_notice("upgrade", "process %d, which took over, has ended, and so does this one",
+               (int)upgrade->child);
+    undo(upgrade);
+    release(upgrade);
 }
 
 /* ---- the steps ------------------------------------------------------------------------------ */
@@ -321,10 +337,16 @@ static void on_channel(void *argument, int channel, unsigned ready)
         pause_workers(upgrade);
     } else if (error == 0 && message.kind == UPGRADE_SERVING && upgrade->state == COMMITTED) {
         begin_to_leave(upgrade);
+    } else if (error == 0 && message.kind == UPGRADE_STOPPING && upgrade->state >= LEAVING) {
+        upgrade->stopping = true;
+        daemon_life_stop_with_successor(upgrade->service);
     } else {
         rt_watch_destroy(upgrade->watch);
         upgrade->watch = NULL;
-        fail(upgrade, upgrade->state < COMMITTED ? "did not become ready" : "did not stay");
+        if (upgrade->stopping)
+            end_alone(upgrade);
+        else
+            fail(upgrade, upgrade->state < COMMITTED ? "did not become ready" : "did not stay");
     }
 }
 

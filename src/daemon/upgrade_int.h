@@ -10,6 +10,7 @@
  *                              <-    SERVING
  *     LEFT, again and again    ->    for `status`
  *     (ends)
+ *                              <-    STOPPING, if it is told to end before that
  *
  * Either learns of the other's end by the channel's.
  */
@@ -31,7 +32,8 @@ enum upgrade_kind {
     UPGRADE_READY,
     UPGRADE_SHARES, /* with a file for each worker, in order */
     UPGRADE_SERVING,
-    UPGRADE_LEFT
+    UPGRADE_LEFT,
+    UPGRADE_STOPPING
 };
 
 struct upgrade_hello {

@@ -4,76 +4,19 @@
 --long: twenty upgrades in a row instead of three.
 """
 
-import ctypes
 import os
 import signal
 import stat
 
 from lib import checks, sip
 from lib.checks import LONG, SANITIZE, case, check, equal
-from lib.daemon import CALLEE, CALLER, Daemon
+from lib.daemon import CALLEE, CALLER
+from lib.line import Line
 from lib.site import Site, settle
 from lib.steady import Steady
 
 RATE = 20 if SANITIZE else 100
 UPGRADES = 20 if LONG else 3
-
-# Successors are children of their predecessors; when these are gone, they are ours.
-ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-
-
-class Line:
-    """A daemon and those that come after it."""
-
-    def __init__(self, site, **changes):
-        changes.setdefault("limits", {"t1": "50ms"})
-        self.daemon = Daemon(site, **changes)
-        self.pids = [self.daemon.process.pid]
-
-    @property
-    def address(self):
-        return self.daemon.address
-
-    def upgrade(self, *options, seconds=60):
-        """(exit status, what it said)"""
-        return self.daemon.cli("upgrade", *options, seconds=seconds)
-
-    def status(self):
-        status = self.daemon.status()
-        if status["pid"] not in self.pids:
-            self.pids.append(status["pid"])
-        return status
-
-    def wait_alone(self, seconds=30):
-        """True when no process before the one that serves is left."""
-        return checks.wait_for(lambda: "predecessor" not in self.status(), seconds, every=0.1)
-
-    def ends(self, pid, seconds=10):
-        """The exit status of a successor; None when it runs on, or is nobody's child any more."""
-        found = []
-
-        def look():
-            try:
-                done, status = os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                return True
-            if done == pid:
-                found.append(os.waitstatus_to_exitcode(status))
-            return done == pid
-        checks.wait_for(look, seconds)
-        return found[0] if found else None
-
-    def stop(self):
-        """All in order: each process that served ended with status 0."""
-        last = self.status()["pid"]
-        os.kill(last, signal.SIGTERM)
-        statuses = [self.daemon.process.wait(30)] + [self.ends(pid) for pid in self.pids[1:]]
-        log = self.daemon.log()
-        check(all(status in (0, None) for status in statuses) and statuses[0] == 0,
-              "every process has ended in order", f"{statuses}\n{log[-3000:]}")
-        check("Sanitizer" not in log and "runtime error" not in log, "and none complained",
-              log[-3000:])
-
 
 def kill_children(line):
     for pid in line.pids[1:]:

@@ -1,32 +1,25 @@
 #!/usr/bin/env python3
 """What goes over in a hot upgrade beside datagrams: counts of limits, and calls over connections."""
 
-import os
-import signal
 import ssl
 
 from lib import checks, sip
 from lib.certificates import Authority
 from lib.checks import case, check, equal
-from lib.daemon import CALLEE, CALLER, DAEMON, Daemon, trunk
+from lib.daemon import CALLEE, CALLER, DAEMON, trunk
+from lib.line import Line
 from lib.neighbour import Neighbour, counted, place
 from lib.site import Site
 from lib.stream import Stream
 
 
-def upgrade(daemon):
+def upgrade(line):
     """(process before, process now)"""
-    before = daemon.status()["pid"]
-    status, text = daemon.cli("upgrade", seconds=60)
-    now = daemon.status()["pid"]
+    before = line.status()["pid"]
+    status, text = line.upgrade()
+    now = line.status()["pid"]
     check(status == 0 and now != before, "an upgrade", text)
     return before, now
-
-
-def stop(daemon):
-    """The process that serves, and those before it that are not over yet."""
-    os.kill(daemon.status()["pid"], signal.SIGTERM)
-    daemon.process.wait(10)
 
 
 def row_of(daemon, trunk_name, limit):
@@ -39,7 +32,8 @@ def limits():
     with Site() as site:
         carrier = trunk("carrier", site.address(CALLER), limits={"calls": 3, "code": 486})
         core = trunk("core", site.address(CALLEE), trusted=True, limits={"calls_out": 100})
-        daemon = Daemon(site, trunks=[carrier, core])
+        line = Line(site, trunks=[carrier, core])
+        daemon = line.daemon
         callee, caller = Neighbour(site, CALLEE), sip.Endpoint(site, CALLER)
         up = sip.Caller(caller, daemon.address).call()
         up.establish(up.expect(200))
@@ -48,15 +42,14 @@ def limits():
               "three calls at one time, a fourth is refused")
         uncertain = row_of(daemon, "carrier", "calls")["uncertain_s"]
         for number in (1, 2):
-            upgrade(daemon)
+            upgrade(line)
             equal(row_of(daemon, "carrier", "calls")["now"], 3,
                   f"upgrade {number}: they are counted by the new process")
             equal(row_of(daemon, "core", "calls_out")["now"], 3, "also by where they went")
             equal(counted(place(caller, daemon, 2, hang_up=False)), {486: 2},
                   "the limit holds")
             if number == 1:
-                checks.wait_for(lambda: "predecessor" not in daemon.status(), 60,
-                                "the process before has ended", every=0.1)
+                check(line.wait_alone(60), "the process before has ended")
         check(row_of(daemon, "carrier", "calls")["uncertain_s"] <= uncertain,
               "an upgrade makes no count less certain")
         up.within("BYE")
@@ -64,7 +57,7 @@ def limits():
                         "a BYE gives back in the new process")
         equal(counted(place(caller, daemon, 2, hang_up=False)), {200: 1, 486: 1},
               "so one more call passes")
-        stop(daemon)
+        line.stop()
         callee.stop()
 
 
@@ -86,7 +79,7 @@ class Connected:
             client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             client.load_verify_locations(authority.path)
             contexts = {"server": server, "client": client, "name": "proxy.example"}
-        self.daemon = Daemon(
+        self.line = Line(
             site, listen=[listen], trunks=[trunk("carrier", site.address(CALLER), transport),
                                            trunk("core", site.address(CALLEE), transport)],
             routes=[{"from": "carrier", "to": "core"}, {"from": "core", "to": "carrier"}])
@@ -105,7 +98,7 @@ class Connected:
         """Every connection that there is ends from the other side; then it is closed here, too."""
         for endpoint in (self.here, self.there):
             old = list(endpoint.connections)
-            ended = [connection.wait_closed(6) for connection in old]
+            ended = [connection.wait_closed(6) and not connection.reset for connection in old]
             check(old and all(ended), text, ended)
             for connection in old:
                 connection.close()
@@ -123,7 +116,7 @@ def carried_on(transport):
         up = sip.Caller(here, stage.address)
         sip.talk(up, there)
         ringing, rings = stage.place()
-        before, _ = upgrade(stage.daemon)
+        before, _ = upgrade(stage.line)
         # Over the connection that there was, unless the machine has stalled for two seconds.
         late, late_callee = stage.place()
         check(True, "a new call")
@@ -158,9 +151,9 @@ def carried_on(transport):
         there.expect("ACK")
         sip.hang_up(fresh, there)
         check(True, "calls end, and others begin")
-        equal(stage.daemon.status()["calls_held"], 0, "none is left")
-        os.kill(before, signal.SIGKILL)  # Timer D of the cancelled call is 32 s
-        stop(stage.daemon)
+        equal(stage.line.status()["calls_held"], 0, "none is left")
+        stage.line.kill(before)  # Timer D of the cancelled call is 32 s
+        stage.line.stop()
 
 
 @case("calls by TCP")

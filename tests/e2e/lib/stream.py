@@ -21,6 +21,7 @@ class Connection:
         self.accepted = accepted
         self.data = b""
         self.closed = False
+        self.reset = False
         self.pongs = 0
 
     def send(self, data):
@@ -32,9 +33,10 @@ class Connection:
             data = self.socket.recv(70000)
             while isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0:
                 data += self.socket.recv(70000)
-        except (ssl.SSLWantReadError, BlockingIOError):
+        except (ssl.SSLWantReadError, BlockingIOError, TimeoutError):
             return
-        except OSError:
+        except OSError as error:
+            self.reset = isinstance(error, ConnectionResetError)
             data = b""
         self.closed = self.closed or data == b""
         self.data += data
@@ -58,10 +60,7 @@ class Connection:
         self.socket.settimeout(0.05)
         end = time.monotonic() + seconds * checks.SLOW
         while not self.closed and time.monotonic() < end:
-            try:
-                self.fill()
-            except TimeoutError:
-                pass
+            self.fill()
         return self.closed
 
     def close(self):
