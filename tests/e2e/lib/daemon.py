@@ -1,11 +1,10 @@
 """A ringfenced with a configuration of its own."""
 
 import json
-import re
 import signal
 
 from . import checks, control
-from .site import Process
+from .site import REPORTED, Process
 
 # Addresses within the site's block.
 CALLER = 1
@@ -15,9 +14,6 @@ PRIVATE = 4
 DAEMON = 10
 DAEMON_OTHER = 11
 STRANGER = 99
-
-_SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
-                        r"Assertion .* failed")
 
 
 def configuration(site, **changes):
@@ -180,7 +176,7 @@ class Daemon:
         log = self.process.log()
         if status is None:
             self.process.kill()
-        return checks.check(status == 0 and not _SANITIZER.search(log),
+        return checks.check(status == 0 and not REPORTED.search(log),
                             f"{self.name} stopped in order", f"exit status {status}\n{log[-4000:]}")
 
     def log(self):

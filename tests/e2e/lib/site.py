@@ -3,6 +3,7 @@
 import ctypes
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -11,6 +12,11 @@ import tempfile
 import time
 
 from . import checks
+
+# What a program of ours writes when it has found itself wrong. tests/run looks for the same, so
+# that such a failure is final.
+REPORTED = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|"
+                      r"Assertion .* failed")
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -25,6 +31,7 @@ class Process:
 
     def __init__(self, site, name, command, environment=None, stdin=None):
         self.name = name
+        self.is_ours = command[0].startswith(checks.BUILD)
         self.log_path = os.path.join(site.folder, f"{name}.log")
         with open(self.log_path, "ab") as log:
             self.child = subprocess.Popen(
@@ -115,6 +122,7 @@ class Site:
         self._kill_successors()
         if kind is not None:
             self._show_logs()
+        self._judge()
         for opened in self.sockets:
             opened.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -129,6 +137,21 @@ class Site:
                         os.kill(int(entry), signal.SIGKILL)
             except OSError:
                 continue  # no process, or it has ended meanwhile
+
+    def _judge(self):
+        """However a case has gone: whether a program of ours has found itself wrong or crashed.
+        From its beginning on, since what a report is of stands there."""
+        for process in self.processes:
+            if not process.is_ours:
+                continue
+            status = process.child.returncode
+            if status < 0 and -status not in (signal.SIGKILL, signal.SIGTERM):
+                checks.check(False, f"{process.name} does not crash", f"exit status {status}")
+            log = process.log()
+            report = REPORTED.search(log)
+            if report:
+                begun = log.rfind("\n", 0, report.start()) + 1
+                checks.check(False, f"{process.name} reports nothing", log[begun:begun + 6000])
 
     def _show_logs(self):
         for process in self.processes:
