@@ -15,6 +15,7 @@
 
 #include "../../../src/reputation/saved_format_int.h"
 #include "base/random.h"
+#include "unit/often.h"
 #include "unit/sanitized.h"
 
 enum { NOW_S = 1800000000, NUMBERS = UNLESS_SLOW(50000, 10000), PREFIXES = 300 };
@@ -46,7 +47,7 @@ static struct rep_key key_of(enum rep_kind kind, unsigned i)
 
 static void put(struct rep_key key, struct rep_entry entry)
 {
-    ck_assert_int_eq(rep_replica_set(replica, &key, &entry, NULL), 0);
+    assert_often(rep_replica_set(replica, &key, &entry, NULL) == 0);
 }
 
 static struct rep_entry entry_of(unsigned i)
@@ -116,14 +117,14 @@ static void expect_numbers(const struct rep_replica *held, uint64_t now_s)
         struct rep_key key = key_of(REP_KIND_NUMBER, i);
         struct rep_entry got, expected = entry_of(i);
         bool found = rep_replica_get(held, &key, 0, &got);
-        ck_assert_int_eq(found, expected.expires_s == 0 || expected.expires_s > now_s);
+        assert_often(found == (expected.expires_s == 0 || expected.expires_s > now_s));
         if (!found)
             continue;
-        ck_assert_int_eq(got.score, expected.score);
-        ck_assert_int_eq(got.list, expected.list);
-        ck_assert_int_eq(got.type, expected.type);
-        ck_assert_int_eq(got.source, expected.source);
-        ck_assert_uint_eq(got.expires_s, expected.expires_s);
+        assert_often(got.score == expected.score);
+        assert_often(got.list == expected.list);
+        assert_often(got.type == expected.type);
+        assert_often(got.source == expected.source);
+        assert_often(got.expires_s == expected.expires_s);
     }
 }
 
@@ -289,13 +290,13 @@ static void *churn(void *unused)
             key_of(REP_KIND_NUMBER, 2 * (unsigned)random_below(&random, NUMBERS * 4) + 1);
         struct rep_entry entry = entry_of((unsigned)random_below(&random, 1000));
         if (random_below(&random, 100) < 60)
-            ck_assert_int_eq(rep_replica_set(replica, &key, &entry, NULL), 0);
+            assert_often(rep_replica_set(replica, &key, &entry, NULL) == 0);
         else
             rep_replica_remove(replica, &key);
         key = key_of(REP_KIND_NUMBER, 2 * (unsigned)random_below(&random, NUMBERS / 2));
         entry.list = REP_LIST_ALLOW;
         entry.expires_s = 0;
-        ck_assert_int_eq(rep_replica_set(replica, &key, &entry, NULL), 0);
+        assert_often(rep_replica_set(replica, &key, &entry, NULL) == 0);
     }
     return unused;
 }
@@ -312,7 +313,7 @@ START_TEST(is_sound_beside_a_busy_writer)
         for (unsigned i = 2; i < NUMBERS; i += 2) {
             struct rep_key key = key_of(REP_KIND_NUMBER, i);
             struct rep_entry entry;
-            ck_assert(rep_replica_get(other, &key, 0, &entry));
+            assert_often(rep_replica_get(other, &key, 0, &entry));
         }
         rep_replica_destroy(other);
     }
