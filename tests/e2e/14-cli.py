@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# commands
 """ringfence check, features and explain; ringfence number, against the memory store and Redis."""
 
 import json

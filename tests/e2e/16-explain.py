@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# commands
 """ringfence explain: five calls, each by Call-ID, from its event, and hypothetically."""
 
 import json

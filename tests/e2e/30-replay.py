@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# commands
 """ringfence replay: captures judged on their own clock, damaged ones, copies, and two rule sets
 compared. The counts of every shared capture stand beside those of tshark."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# commands
 """ringfence number with several sources: set, get and whether the daemon agrees, reassign, what is
 audited; import of every kind, dry run, feeds that replace themselves, rejects, failures half way;
 export and re-import; what the pages show."""

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# commands
 """ringfence number against a cluster, its slots on the move, and against sentinels: set, get, del,
 reassign, import that replaces a source, export and back."""
 
