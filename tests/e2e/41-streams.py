@@ -42,10 +42,7 @@ def whole_call(here, there, daemon):
     """A call with requests of both sides, as (INVITE, answer)."""
     caller = Caller(here, daemon.address)
     callee, answer = sip.talk(caller, there)
-    callee.within("UPDATE")
-    update = here.expect("UPDATE")
-    here.send(sip.response(update, 200, "OK"), update.source)
-    there.expect(200, "UPDATE")
+    sip.exchange(callee, "UPDATE", here)
     sip.hang_up(caller, there)
     return callee.invite, answer
 
@@ -125,10 +122,7 @@ def reuse():
         for _ in range(8):
             caller = Caller(here, daemon.address)
             callee, _ = sip.talk(caller, there)
-            callee.within("BYE")
-            bye = here.expect("BYE")
-            here.send(sip.response(bye, 200, "OK"), bye.source)
-            there.expect(200, "BYE")
+            sip.hang_up(callee, here)
         equal(len(here.connections), 1, "eight calls and their BYEs over the one connection")
         equal(daemon.status()["listeners"][1]["connections"], 1, "status counts it by listener")
         equal(daemon.status()["trunks"][0]["connections"], 1, "and by trunk")
@@ -193,10 +187,7 @@ def too_large_without_tcp():
             caller = Caller(here, daemon.address, headers=["Subject: " + "x" * 1300])
             callee, _ = sip.talk(caller, there)
             equal(callee.invite.all("Via")[0].split()[0], "SIP/2.0/UDP", "it comes by UDP")
-            callee.within("BYE")
-            bye = here.expect("BYE")
-            here.send(sip.response(bye, 200, "OK"), bye.source)
-            there.expect(200, "BYE")
+            sip.hang_up(callee, here)
             equal(daemon.total("udp_became_tcp"), number, "TCP was tried")
             equal(daemon.total("tcp_became_udp"), number, "and is counted as not to be had")
         closed(daemon, "unreachable", 2, "so are the connections")

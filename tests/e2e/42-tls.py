@@ -7,7 +7,7 @@ import ssl
 import warnings
 
 from lib import checks, sip
-from lib.certificates import Authority
+from lib.certificates import Authority, server_context
 from lib.checks import case, check, equal
 from lib.daemon import CALLEE, CALLER, DAEMON, Daemon, trunk
 from lib.sip import Callee, Caller, Endpoint
@@ -26,8 +26,7 @@ class Stage:
         self.site = site
         self.authority = Authority(site, "authority")
         self.foreign = Authority(site, "foreign")
-        ours = self.authority.issue("ours", ["proxy.example"])
-        tls = {"certificate": ours, "key": site.path("ours.key"), "ca": self.authority.path}
+        tls = self.authority.listen("ours", ["proxy.example"])
         self.daemon = Daemon(
             site, listen=[{"address": f"{site.address(DAEMON)}:5060"},
                           {"address": site.address(DAEMON), "transport": "tls", "tls": tls}],
@@ -40,24 +39,10 @@ class Stage:
     def address(self):
         return (self.site.address(DAEMON), 5061)
 
-    def server(self, path):
-        """What a peer shows to who connects to it."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path, path.replace(".pem", ".key"))
-        return context
-
-    def client(self, path=None):
-        """What a peer shows when it connects, and whom it believes."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(self.authority.path)
-        if path:
-            context.load_cert_chain(path, path.replace(".pem", ".key"))
-        return context
-
     def peer(self, names, days=(-1, 30), authority=None):
         path = (authority or self.authority).issue("peer", names, days)
-        return Stream(self.site, CALLEE, server=self.server(path), client=self.client(path),
-                      name="proxy.example")
+        return Stream(self.site, CALLEE, server=server_context(path),
+                      client=self.authority.client_context(path), name="proxy.example")
 
     def closed(self, reason, count, text):
         """A check that so many ended by that; probes of what is down may have added to them."""
@@ -77,16 +62,13 @@ def both_directions():
         routes = [sip.uri_of(value) for value in answer.all("Record-Route")]
         check(f"{site.address(DAEMON)}:5061;transport=tls;" in routes[0] and "5060;lr" in routes[1],
               "Record-Route is doubled", routes)
-        callee.within("UPDATE")
-        update = here.expect("UPDATE")
-        here.send(sip.response(update, 200, "OK"), update.source)
-        there.expect(200, "UPDATE")
+        sip.exchange(callee, "UPDATE", here)
         equal(sip.hang_up(caller, there).status, 200, "a call to a trunk of TLS")
         caller = Caller(there, stage.address)
         sip.talk(caller, here)
         equal(sip.hang_up(caller, here).status, 200, "and one from there")
         check(there.connections[0].socket.version() == "TLSv1.3", "by TLS 1.3")
-        old = stage.client()
+        old = stage.authority.client_context()
         old.maximum_version = ssl.TLSVersion.TLSv1_2
         there.client = old
         check(there.connect(stage.address).socket.version() == "TLSv1.2", "or 1.2")
@@ -119,10 +101,7 @@ def sips():
         check(routes[0].startswith(f"sips:{host}:5061;lr;") and
               routes[1].startswith(f"sip:{host}:5060;lr;"),
               "Record-Route is sips: on the side of TLS", routes)
-        callee.within("UPDATE")
-        update = here.expect("UPDATE")
-        here.send(sip.response(update, 200, "OK"), update.source)
-        there.expect(200, "UPDATE")
+        sip.exchange(callee, "UPDATE", here)
         equal(sip.hang_up(caller, there).status, 200, "requests of the dialog find their way by it")
         caller = Caller(there, stage.address, uri=f"sips:+861065551234@{host}").call()
         refused = caller.expect(480)
@@ -212,13 +191,14 @@ def mutual():
         here = Endpoint(site, CALLER)
         there = stage.peer(["carrier.example"])
         own = there.client
-        there.client = stage.client()
+        client_context = stage.authority.client_context
+        there.client = client_context()
         check(refused(there.connect(stage.address)), "no certificate: refused")
         stage.closed("tls_no_certificate", 1, "and counted")
-        there.client = stage.client(stage.authority.issue("other", ["other.example"]))
+        there.client = client_context(stage.authority.issue("other", ["other.example"]))
         check(refused(there.connect(stage.address)), "one for another name: refused")
         stage.closed("tls_name", 1, "and counted")
-        there.client = stage.client(stage.foreign.issue("other", ["carrier.example"]))
+        there.client = client_context(stage.foreign.issue("other", ["carrier.example"]))
         check(refused(there.connect(stage.address)), "one of a foreign authority: refused")
         stage.closed("tls_untrusted", 1, "and counted")
         there.client = own

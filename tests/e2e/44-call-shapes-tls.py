@@ -46,8 +46,7 @@ class Stage:
     def __init__(self, site):
         self.site = site
         authority = Authority(site, "authority")
-        ours = authority.issue("ours", ["proxy.example"])
-        tls = {"certificate": ours, "key": site.path("ours.key"), "ca": authority.path}
+        tls = authority.listen("ours", ["proxy.example"])
         self.kamailios = {}
         trunks = []
         for name, (host, first) in SIDES.items():

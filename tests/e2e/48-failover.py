@@ -107,10 +107,7 @@ def late():
         first.expect("ACK")
         check(True, "a 2xx of the left target is the call's, and its ACK arrives")
         equal(daemon.total("late_answers"), 1, "it is counted")
-        caller.within("BYE")
-        bye = first.expect("BYE")
-        first.send(sip.response(bye, 200), bye.source)
-        caller.expect(200, "BYE")
+        sip.hang_up(caller, first)
         daemon.stop()
         second.stop()
 

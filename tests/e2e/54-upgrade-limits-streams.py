@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """What goes over in a hot upgrade beside datagrams: counts of limits, and calls over connections."""
 
-import ssl
-
 from lib import checks, sip
-from lib.certificates import Authority
+from lib.certificates import Authority, server_context
 from lib.checks import case, check, equal
 from lib.daemon import CALLEE, CALLER, DAEMON, trunk
 from lib.line import Line
@@ -70,15 +68,10 @@ class Connected:
         contexts = {}
         if transport == "tls":
             authority = Authority(site, "authority")
-            ours = authority.issue("ours", ["proxy.example"])
-            listen["tls"] = {"certificate": ours, "key": site.path("ours.key"),
-                             "ca": authority.path}
+            listen["tls"] = authority.listen("ours", ["proxy.example"])
             peer = authority.issue("peer", [site.address(CALLER), site.address(CALLEE)])
-            server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            server.load_cert_chain(peer, peer.replace(".pem", ".key"))
-            client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            client.load_verify_locations(authority.path)
-            contexts = {"server": server, "client": client, "name": "proxy.example"}
+            contexts = {"server": server_context(peer), "client": authority.client_context(),
+                        "name": "proxy.example"}
         self.line = Line(
             site, listen=[listen], trunks=[trunk("carrier", site.address(CALLER), transport),
                                            trunk("core", site.address(CALLEE), transport)],
@@ -120,10 +113,7 @@ def carried_on(transport):
         # Over the connection that there was, unless the machine has stalled for two seconds.
         late, late_callee = stage.place()
         check(True, "a new call")
-        up.within("UPDATE")
-        update = there.expect("UPDATE")
-        there.send(sip.response(update, 200, "OK"), update.source)
-        up.expect(200, "UPDATE")
+        sip.exchange(up, "UPDATE", there)
         check(True, "and a request of one under way")
         stage.wait_goodbye("then the process before says goodbye, in order")
 

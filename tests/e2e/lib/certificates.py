@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,6 +28,18 @@ def _pem(key):
     return key.private_bytes(serialization.Encoding.PEM,
                              serialization.PrivateFormat.PKCS8,
                              serialization.NoEncryption()).decode()
+
+
+def key_of(certificate):
+    """The path of the key beside a certificate."""
+    return certificate.replace(".pem", ".key")
+
+
+def server_context(certificate):
+    """What a peer shows to who connects to it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key_of(certificate))
+    return context
 
 
 class Authority:
@@ -63,3 +76,16 @@ class Authority:
         certificate = self._build(subject, key.public_key(), names, self.name, days)
         self.site.write(f"{file}.key", _pem(key))
         return self.site.write(f"{file}.pem", self._text(certificate))
+
+    def listen(self, file, names):
+        """The `tls` of a listener that shows such a certificate and believes this authority."""
+        certificate = self.issue(file, names)
+        return {"certificate": certificate, "key": key_of(certificate), "ca": self.path}
+
+    def client_context(self, certificate=None):
+        """Of a peer that believes this authority, and what it shows when it connects."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.path)
+        if certificate:
+            context.load_cert_chain(certificate, key_of(certificate))
+        return context

@@ -326,9 +326,14 @@ def talk(caller, callee_endpoint, body=_SDP):
     return callee, answer
 
 
-def hang_up(caller, callee_endpoint):
+def exchange(side, method, other_endpoint, **more):
+    """A request of the dialog by one side, a Caller or a Callee, and the 200 of the other."""
+    side.within(method, **more)
+    asked = other_endpoint.expect(method)
+    other_endpoint.send(response(asked, 200, "OK"), asked.source)
+    return side.endpoint.expect(200, method)
+
+
+def hang_up(side, other_endpoint):
     """BYE and its 200."""
-    caller.within("BYE")
-    bye = callee_endpoint.expect("BYE")
-    callee_endpoint.send(response(bye, 200, "OK"), bye.source)
-    return caller.expect(200, "BYE")
+    return exchange(side, "BYE", other_endpoint)
