@@ -210,9 +210,7 @@ START_TEST(quality_is_counted_when_calls_end)
     bench_receive(&bench, B, 1, answer(sent, "200 OK", ";tag=to"));
     snprintf(answered, sizeof(answered), "%s", bench.sent[0].bytes);
     bench_pass(&bench, 60 * BENCH_SECOND);
-    bench_receive(&bench, A, 0,
-                  in_dialog("BYE", "sip:callee@198.51.100.1", "from", "to", "192.0.2.1",
-                            routes_of(answered, true), 2));
+    bench_receive(&bench, A, 0, of_caller("BYE", routes_of(answered, true), 2));
     snprintf(sent, sizeof(sent), "%s", bench.sent[0].bytes);
     bench_receive(&bench, B, 1, answer(sent, "200 OK", ";tag=to"));
     ck_assert_uint_eq(of_b(STATS_FAMILY_TRUNK_ENDED), 5);

@@ -330,9 +330,7 @@ START_TEST(spiral_with_one_first_route_is_no_loop)
     const char *found = routes_of(answered, true);
     snprintf(ours, sizeof(ours), "%.*s", (int)strcspn(found, "\r"), found);
     snprintf(routes, sizeof(routes), "%s\r\nRoute: <sip:198.51.100.1;lr>\r\n%s\r\n", ours, ours);
-    bench_receive(
-        &b, A, 0,
-        in_dialog("INFO", "sip:callee@198.51.100.1", "from", "to", "192.0.2.1", routes, 2));
+    bench_receive(&b, A, 0, of_caller("INFO", routes, 2));
     const char *out = bench_expect(&b, 0, B, "INFO ");
     /* The peer takes its own Route off and sends it back. */
     const char *via = strstr(out, "Via: ");

@@ -7,9 +7,6 @@ static const char rules[] = "rules:\n"
                             "policy:\n"
                             "  - {at: 90, do: block, with: '603+'}\n";
 
-#define CALLEE_URI "sip:callee@198.51.100.1"
-#define CALLER_URI "sip:13800138000@192.0.2.1"
-
 /* A text with further header lines before Content-Length. */
 static const char *with_lines(const char *message, const char *lines)
 {
@@ -17,16 +14,6 @@ static const char *with_lines(const char *message, const char *lines)
     const char *split = strstr(message, "Content-Length:");
     snprintf(text, sizeof(text), "%.*s%s%s", (int)(split - message), message, lines, split);
     return text;
-}
-
-static const char *of_caller(const char *method, const char *routes, int cseq)
-{
-    return in_dialog(method, CALLEE_URI, "from", "to", "192.0.2.1", routes, cseq);
-}
-
-static const char *of_callee(const char *method, const char *routes, int cseq)
-{
-    return in_dialog(method, CALLER_URI, "to", "from", "198.51.100.1", routes, cseq);
 }
 
 /* Sends a request of the caller's side and answers it; leaves the answer in b->sent[last]. */

@@ -66,23 +66,12 @@ static const char *call(const char *id)
     return bench.sent[1].bytes;
 }
 
-/* Looks for a datagram among what was sent. */
-static const char *find_sent(const char *to, const char *start)
-{
-    char text[TP_ADDRESS_TEXT];
-    for (size_t i = 0; i < bench.sent_count; i++)
-        if (strncmp(bench.sent[i].bytes, start, strlen(start)) == 0 &&
-            strcmp(tp_address_text(&bench.sent[i].to, text), to) == 0)
-            return bench.sent[i].bytes;
-    return NULL;
-}
-
 /* Time passes in steps; stops when this was sent. */
 static const char *pass_until(uint64_t us, const char *to, const char *start)
 {
     for (uint64_t passed = 0; passed < us; passed += 50000) {
         bench_pass(&bench, 50000);
-        const char *found = find_sent(to, start);
+        const char *found = bench_find(&bench, to, start);
         if (found != NULL)
             return found;
     }
@@ -99,7 +88,8 @@ static struct slice branch_of(const char *sent)
 START_TEST(silence_moves_a_call_on)
 {
     keep(first_sent, call("1"));
-    ck_assert_ptr_nonnull(find_sent(B1, "INVITE sip:01062345678@198.51.100.1:5060 SIP/2.0"));
+    ck_assert_ptr_nonnull(
+        bench_find(&bench, B1, "INVITE sip:01062345678@198.51.100.1:5060 SIP/2.0"));
     uint64_t begun_us = bench.now_us;
     const char *second =
         pass_until(3 * BENCH_SECOND, B2, "INVITE sip:01062345678@198.51.100.2:5060 SIP/2.0");
@@ -114,10 +104,11 @@ START_TEST(silence_moves_a_call_on)
     /* What was left is not asked again, and cancelled as soon as it wakes up. */
     ck_assert_ptr_null(pass_until(BENCH_SECOND, B1, "INVITE"));
     bench_receive(&bench, B1, 1, answer(first_sent, "180 Ringing", ";tag=b1"));
-    ck_assert_ptr_nonnull(find_sent(B1, "CANCEL sip:01062345678@198.51.100.1:5060 SIP/2.0"));
+    ck_assert_ptr_nonnull(
+        bench_find(&bench, B1, "CANCEL sip:01062345678@198.51.100.1:5060 SIP/2.0"));
     ck_assert_uint_eq(bench.sent_count, 1);
     bench_receive(&bench, B1, 1, answer(first_sent, "487 Request Terminated", ";tag=b1"));
-    ck_assert_ptr_nonnull(find_sent(B1, "ACK "));
+    ck_assert_ptr_nonnull(bench_find(&bench, B1, "ACK "));
     ck_assert_uint_eq(bench.sent_count, 1);
 
     bench_receive(&bench, B2, 1, answer(second_sent, "180 Ringing", ";tag=b2"));
@@ -140,11 +131,11 @@ START_TEST(unavailable_moves_a_call_on_at_once)
 {
     keep(first_sent, call("1"));
     bench_receive(&bench, B1, 1, answer(first_sent, "503 Service Unavailable", ";tag=b1"));
-    ck_assert_ptr_nonnull(find_sent(B1, "ACK "));
-    keep(second_sent, find_sent(B2, "INVITE "));
+    ck_assert_ptr_nonnull(bench_find(&bench, B1, "ACK "));
+    keep(second_sent, bench_find(&bench, B2, "INVITE "));
     ck_assert_uint_eq(bench.sent_count, 2);
     bench_receive(&bench, B2, 1, answer(second_sent, "486 Busy Here", ";tag=b2"));
-    ck_assert_ptr_nonnull(find_sent(A, "SIP/2.0 486 "));
+    ck_assert_ptr_nonnull(bench_find(&bench, A, "SIP/2.0 486 "));
 }
 END_TEST
 
@@ -167,8 +158,8 @@ START_TEST(verdicts_are_final)
         snprintf(id, sizeof(id), "v%zu", i);
         keep(first_sent, call(id));
         bench_receive(&bench, B1, 1, answer(first_sent, rows[i].start, ";tag=b1"));
-        ck_assert_msg(find_sent(A, rows[i].to_upstream) != NULL, "%s", rows[i].start);
-        ck_assert_ptr_null(find_sent(B2, "INVITE"));
+        ck_assert_msg(bench_find(&bench, A, rows[i].to_upstream) != NULL, "%s", rows[i].start);
+        ck_assert_ptr_null(bench_find(&bench, B2, "INVITE"));
     }
     ck_assert_uint_eq(bench_total(&bench, STATS_FAILOVERS), 0);
 }
@@ -179,8 +170,8 @@ START_TEST(ringing_binds)
     keep(first_sent, call("1"));
     bench_receive(&bench, B1, 1, answer(first_sent, "180 Ringing", ";tag=b1"));
     bench_receive(&bench, B1, 1, answer(first_sent, "503 Service Unavailable", ";tag=b1"));
-    ck_assert_ptr_nonnull(find_sent(A, "SIP/2.0 500 "));
-    ck_assert_ptr_null(find_sent(B2, "INVITE"));
+    ck_assert_ptr_nonnull(bench_find(&bench, A, "SIP/2.0 500 "));
+    ck_assert_ptr_null(bench_find(&bench, B2, "INVITE"));
 }
 END_TEST
 
@@ -190,20 +181,20 @@ START_TEST(the_best_answer_goes_upstream)
     uint64_t begun_us = bench.now_us;
     keep(first_sent, call("1"));
     bench_receive(&bench, B1, 1, answer(first_sent, "480 Not Here", ";tag=b1"));
-    keep(second_sent, find_sent(B2, "INVITE "));
+    keep(second_sent, bench_find(&bench, B2, "INVITE "));
     bench_receive(&bench, B2, 1, answer(second_sent, "500 Error", ";tag=b2"));
-    ck_assert_ptr_nonnull(find_sent(B3, "INVITE "));
+    ck_assert_ptr_nonnull(bench_find(&bench, B3, "INVITE "));
     ck_assert_ptr_nonnull(pass_until(20 * BENCH_SECOND, A, "SIP/2.0 408 "));
     ck_assert_uint_eq(bench.now_us - begun_us, 5 * BENCH_SECOND);
     ck_assert_uint_eq(call_table_count(bench.calls), 0);
 
     keep(first_sent, call("2"));
     bench_receive(&bench, B1, 1, answer(first_sent, "480 Not Here", ";tag=b1"));
-    keep(second_sent, find_sent(B2, "INVITE "));
+    keep(second_sent, bench_find(&bench, B2, "INVITE "));
     bench_receive(&bench, B2, 1, answer(second_sent, "500 Error", ";tag=b2"));
-    keep(second_sent, find_sent(B3, "INVITE "));
+    keep(second_sent, bench_find(&bench, B3, "INVITE "));
     bench_receive(&bench, B3, 1, answer(second_sent, "503 Service Unavailable", ";tag=b3"));
-    ck_assert_ptr_nonnull(find_sent(A, "SIP/2.0 480 "));
+    ck_assert_ptr_nonnull(bench_find(&bench, A, "SIP/2.0 480 "));
 }
 END_TEST
 
@@ -226,14 +217,14 @@ START_TEST(a_late_answer_is_the_calls)
     keep(second_sent, pass_until(3 * BENCH_SECOND, B2, "INVITE"));
     bench_receive(&bench, B2, 1, answer(second_sent, "180 Ringing", ";tag=b2"));
     bench_receive(&bench, B1, 1, answer(first_sent, "200 OK", ";tag=b1"));
-    ck_assert_ptr_nonnull(find_sent(A, "SIP/2.0 200 "));
-    ck_assert_ptr_nonnull(find_sent(B2, "CANCEL "));
+    ck_assert_ptr_nonnull(bench_find(&bench, A, "SIP/2.0 200 "));
+    ck_assert_ptr_nonnull(bench_find(&bench, B2, "CANCEL "));
     ck_assert_uint_eq(bench_total(&bench, STATS_LATE_ANSWERS), 1);
     ck_assert_uint_eq(bench_total(&bench, STATS_CALLS_ANSWERED), 1);
 
     /* The other had answered already: section 16.7 item 5, each 2xx goes upstream. */
     bench_receive(&bench, B2, 1, answer(second_sent, "200 OK", ";tag=b2"));
-    ck_assert_ptr_nonnull(find_sent(A, "SIP/2.0 200 "));
+    ck_assert_ptr_nonnull(bench_find(&bench, A, "SIP/2.0 200 "));
     ck_assert_uint_eq(call_table_count(bench.calls), 1);
 }
 END_TEST
@@ -247,9 +238,9 @@ START_TEST(a_cancelled_call_goes_nowhere_else)
                   "From: \"Alice\" <sip:13800138000@192.0.2.1>;tag=from\r\n"
                   "To: <sip:01062345678@127.0.91.1>\r\nCall-ID: 1\r\nCSeq: 1 CANCEL\r\n"
                   "Content-Length: 0\r\n\r\n");
-    ck_assert_ptr_nonnull(find_sent(A, "SIP/2.0 200 "));
+    ck_assert_ptr_nonnull(bench_find(&bench, A, "SIP/2.0 200 "));
     ck_assert_ptr_nonnull(pass_until(3 * BENCH_SECOND, A, "SIP/2.0 487 "));
-    ck_assert_ptr_null(find_sent(B2, "INVITE"));
+    ck_assert_ptr_null(bench_find(&bench, B2, "INVITE"));
 }
 END_TEST
 
@@ -257,7 +248,7 @@ START_TEST(what_cannot_be_sent_goes_elsewhere)
 {
     call("1");
     txn_layer_send_failed(bench.transactions, bench.sent[1].cookie, -EHOSTUNREACH, bench.now_us);
-    ck_assert_ptr_nonnull(find_sent(B2, "INVITE "));
+    ck_assert_ptr_nonnull(bench_find(&bench, B2, "INVITE "));
 }
 END_TEST
 
@@ -269,12 +260,12 @@ START_TEST(other_requests_go_on_too)
                   "From: <sip:13800138000@192.0.2.1>;tag=from\r\n"
                   "To: <sip:01062345678@127.0.91.1>\r\nCall-ID: m\r\nCSeq: 1 MESSAGE\r\n"
                   "Content-Length: 0\r\n\r\n");
-    ck_assert_ptr_nonnull(find_sent(B1, "MESSAGE "));
+    ck_assert_ptr_nonnull(bench_find(&bench, B1, "MESSAGE "));
     const char *second = pass_until(3 * BENCH_SECOND, B2, "MESSAGE ");
     ck_assert_ptr_nonnull(second);
     keep(second_sent, second);
     bench_receive(&bench, B2, 1, answer(second_sent, "200 OK", ";tag=b2"));
-    ck_assert_ptr_nonnull(find_sent(A, "SIP/2.0 200 "));
+    ck_assert_ptr_nonnull(bench_find(&bench, A, "SIP/2.0 200 "));
 }
 END_TEST
 
@@ -354,7 +345,7 @@ START_TEST(retry_after_is_honoured)
     bench_receive(
         &bench, B1, 1,
         answer(first_sent, "503 Service Unavailable\r\nRetry-After: 3600 (sorry)", ";tag=b1"));
-    ck_assert_ptr_nonnull(find_sent(B2, "INVITE "));
+    ck_assert_ptr_nonnull(bench_find(&bench, B2, "INVITE "));
     ck_assert_ptr_nonnull(strstr(call("2"), "@198.51.100.2:5060"));
     /* No longer than retry_after_max, and then gradually. */
     bench_pass(&bench, 32 * BENCH_SECOND);
@@ -393,9 +384,9 @@ START_TEST(all_down_is_tried_or_refused)
         ck_assert_uint_eq(bench_total(&bench, STATS_TARGETS_DOWN), 3);
         bench_receive(&bench, A, 0, invite("1", "1", "Alice", ""));
         if (refuse != 0)
-            ck_assert_ptr_nonnull(find_sent(A, "SIP/2.0 500 "));
+            ck_assert_ptr_nonnull(bench_find(&bench, A, "SIP/2.0 500 "));
         else
-            ck_assert_ptr_nonnull(find_sent(B1, "INVITE "));
+            ck_assert_ptr_nonnull(bench_find(&bench, B1, "INVITE "));
     }
     bench_receive(&bench, A, 0,
                   "INVITE sip:110@127.0.91.1 SIP/2.0\r\n"
@@ -403,7 +394,8 @@ START_TEST(all_down_is_tried_or_refused)
                   "From: <sip:13800138000@192.0.2.1>;tag=from\r\n"
                   "To: <sip:110@127.0.91.1>\r\nCall-ID: e\r\nCSeq: 1 INVITE\r\n"
                   "Contact: <sip:x@192.0.2.1>\r\nContent-Length: 0\r\n\r\n");
-    ck_assert_ptr_nonnull(find_sent(B1, "INVITE ")); /* an emergency call is tried all the same */
+    ck_assert_ptr_nonnull(
+        bench_find(&bench, B1, "INVITE ")); /* an emergency call is tried all the same */
 }
 END_TEST
 
@@ -444,15 +436,15 @@ START_TEST(after_a_restart_each_target_has_its_branch)
     bench_receive(&bench, A, 0, cancel);
     ck_assert_uint_eq(bench.sent_count, 3);
     static char copy[4096];
-    keep(copy, find_sent(B1, "CANCEL sip:01062345678@198.51.100.1:5060 "));
+    keep(copy, bench_find(&bench, B1, "CANCEL sip:01062345678@198.51.100.1:5060 "));
     ck_assert(slice_equal(branch_of(copy), branch_of(first_sent)));
-    keep(copy, find_sent(B2, "CANCEL sip:01062345678@198.51.100.2:5060 "));
+    keep(copy, bench_find(&bench, B2, "CANCEL sip:01062345678@198.51.100.2:5060 "));
     struct slice branch = branch_of(copy);
     char text[64];
     snprintf(text, sizeof(text), "%.*s", SLICE_ARGS(branch));
     branch = branch_of(second_sent);
     ck_assert_int_eq(strncmp(text, branch.data, branch.length), 0);
-    ck_assert_ptr_nonnull(find_sent(B3, "CANCEL "));
+    ck_assert_ptr_nonnull(bench_find(&bench, B3, "CANCEL "));
 }
 END_TEST
 

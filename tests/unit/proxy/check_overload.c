@@ -68,21 +68,11 @@ static const char *invite_with(const char *id, const char *params, const char *m
     return invite(branch, id, "Alice", more);
 }
 
-static const char *find_sent(const char *to, const char *start)
-{
-    char text[TP_ADDRESS_TEXT];
-    for (size_t i = 0; i < bench.sent_count; i++)
-        if (strncmp(bench.sent[i].bytes, start, strlen(start)) == 0 &&
-            strcmp(tp_address_text(&bench.sent[i].to, text), to) == 0)
-            return bench.sent[i].bytes;
-    return NULL;
-}
-
 /* What a target answers, with this in our Via in place of what we offered. */
 static const char *answer_with(const char *request, const char *start, const char *params)
 {
     static char text[8192];
-    const char *plain = answer(request, start, ";tag=b");
+    const char *plain = answer(request, start, ";tag=to");
     const char *offered = strstr(plain, OFFERED);
     ck_assert_ptr_nonnull(offered);
     snprintf(text, sizeof(text), "%.*s%s%s", (int)(offered - plain), plain, params,
@@ -98,12 +88,12 @@ static void target_says(const char *id, const char *target, const char *params)
     for (int i = 0; i < 20 && sent == NULL; i++) {
         snprintf(name, sizeof(name), "%s-%d", id, i);
         bench_receive(&bench, A, 0, invite_with(name, "", ""));
-        sent = find_sent(target, "INVITE ");
+        sent = bench_find(&bench, target, "INVITE ");
     }
     ck_assert_ptr_nonnull(sent);
     snprintf(copy, sizeof(copy), "%s", sent);
     bench_receive(&bench, target, 1, answer_with(copy, "486 Busy Here", params));
-    ck_assert_ptr_nonnull(find_sent(A, "SIP/2.0 486 "));
+    ck_assert_ptr_nonnull(bench_find(&bench, A, "SIP/2.0 486 "));
 }
 
 /* In steps, as unacknowledged answers are repeated meanwhile. */
@@ -127,10 +117,10 @@ static struct spread place(unsigned count, uint64_t every_us, const char *more)
         snprintf(id, sizeof(id), "p%u", number++);
         bench_receive(&bench, A, 0, invite_with(id, "", more));
         const char *target = B1;
-        const char *sent = find_sent(B1, "INVITE ");
+        const char *sent = bench_find(&bench, B1, "INVITE ");
         if (sent == NULL)
-            sent = find_sent(target = B2, "INVITE ");
-        spread.refused += find_sent(A, "SIP/2.0 503 ") != NULL;
+            sent = bench_find(&bench, target = B2, "INVITE ");
+        spread.refused += bench_find(&bench, A, "SIP/2.0 503 ") != NULL;
         if (sent != NULL) {
             spread.first += target[strlen("198.51.100.")] == '1';
             spread.second += target[strlen("198.51.100.")] == '2';
@@ -179,7 +169,7 @@ START_TEST(a_peer_is_told_to_reduce)
     bench.backlog_us = 0;
     bench_pass(&bench, 3 * BENCH_SECOND);
     bench_receive(&bench, B1, 1, answer(copy, "486 Busy Here", ";tag=b"));
-    ck_assert_ptr_nonnull(strstr(find_sent(A, "SIP/2.0 486 "),
+    ck_assert_ptr_nonnull(strstr(bench_find(&bench, A, "SIP/2.0 486 "),
                                  ";oc=0;oc-algo=\"loss\";oc-validity=0;oc-seq=1003.10000"));
     ck_assert_uint_eq(told(), 2);
 }
@@ -196,10 +186,10 @@ START_TEST(a_peer_that_reduces_is_not_refused)
         char id[32];
         snprintf(id, sizeof(id), "o%u", i);
         bench_receive(&bench, A, 0, invite_with(id, OFFERED, ""));
-        refused += find_sent(A, "SIP/2.0 503 ") != NULL;
+        refused += bench_find(&bench, A, "SIP/2.0 503 ") != NULL;
         snprintf(id, sizeof(id), "n%u", i);
         bench_receive(&bench, A, 0, invite_with(id, "", ""));
-        refused_of_others += find_sent(A, "SIP/2.0 503 ") != NULL;
+        refused_of_others += bench_find(&bench, A, "SIP/2.0 503 ") != NULL;
     }
     ck_assert_uint_eq(refused, 0);
     ck_assert_uint_gt(refused_of_others, 5);
@@ -333,11 +323,11 @@ START_TEST(emergency_calls_and_dialogs_pass)
 {
     char copy[4096], ok[4096];
     bench_receive(&bench, A, 0, invite("1", "c1", "Alice", ""));
-    snprintf(copy, sizeof(copy), "%s", find_sent(B1, "INVITE "));
+    snprintf(copy, sizeof(copy), "%s", bench_find(&bench, B1, "INVITE "));
     bench_receive(
         &bench, B1, 1,
         answer_with(copy, "200 OK", ";oc=100;oc-algo=\"loss\";oc-validity=5000;oc-seq=1.1"));
-    snprintf(ok, sizeof(ok), "%s", find_sent(A, "SIP/2.0 200 "));
+    snprintf(ok, sizeof(ok), "%s", bench_find(&bench, A, "SIP/2.0 200 "));
     target_says("2", B2, ";oc=0;oc-algo=\"rate\";oc-validity=5000;oc-seq=1.1");
     struct spread spread = place(10, 10000, "");
     ck_assert_uint_eq(spread.refused, 10);
@@ -347,12 +337,10 @@ START_TEST(emergency_calls_and_dialogs_pass)
                       "From: <sip:13800138000@192.0.2.1>;tag=sos\r\nTo: <sip:110@127.0.91.1>\r\n"
                       "Call-ID: sos\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
     bench_receive(&bench, A, 0, sos);
-    ck_assert_ptr_nonnull(find_sent(B1, "INVITE sip:110@"));
+    ck_assert_ptr_nonnull(bench_find(&bench, B1, "INVITE sip:110@"));
 
-    bench_receive(&bench, A, 0,
-                  in_dialog("BYE", "sip:callee@198.51.100.1", "from", "b", "192.0.2.1",
-                            routes_of(ok, true), 2));
-    ck_assert_ptr_nonnull(find_sent(B1, "BYE "));
+    bench_receive(&bench, A, 0, of_caller("BYE", routes_of(ok, true), 2));
+    ck_assert_ptr_nonnull(bench_find(&bench, B1, "BYE "));
 }
 END_TEST
 
@@ -385,7 +373,7 @@ START_TEST(retry_after_yields_to_overload_control)
 {
     char copy[4096], text[8192];
     bench_receive(&bench, A, 0, invite_with("1", "", ""));
-    snprintf(copy, sizeof(copy), "%s", find_sent(B1, "INVITE "));
+    snprintf(copy, sizeof(copy), "%s", bench_find(&bench, B1, "INVITE "));
     snprintf(text, sizeof(text), "%s",
              answer_with(copy, "503 Service Unavailable",
                          ";oc=50;oc-algo=\"loss\";oc-validity=5000;oc-seq=1.1"));
@@ -393,7 +381,7 @@ START_TEST(retry_after_yields_to_overload_control)
     snprintf(end, sizeof(text) - (size_t)(end - text),
              "Retry-After: 10\r\nContent-Length: 0\r\n\r\n");
     bench_receive(&bench, B1, 1, text);
-    ck_assert_ptr_nonnull(find_sent(B2, "INVITE ")); /* this call moves on */
+    ck_assert_ptr_nonnull(bench_find(&bench, B2, "INVITE ")); /* this call moves on */
     ck_assert_uint_eq(total(STATS_TARGETS_AVOIDED), 0);
     struct spread spread = place(40, 10000, "");
     ck_assert_uint_gt(spread.first, 5);
@@ -405,14 +393,14 @@ START_TEST(who_is_not_asked_is_not_heard)
     char copy[4096], text[8192];
     open_with("loss", "false", "");
     bench_receive(&bench, A, 0, invite_with("1", "", ""));
-    snprintf(copy, sizeof(copy), "%s", find_sent(B1, "INVITE "));
+    snprintf(copy, sizeof(copy), "%s", bench_find(&bench, B1, "INVITE "));
     const char *plain = answer(copy, "486 Busy Here", ";tag=b");
     const char *at = strstr(plain, ";rport");
     snprintf(text, sizeof(text), "%.*s;oc=100;oc-algo=\"loss\";oc-validity=5000;oc-seq=1.1%s",
              (int)(at - plain), plain, at);
     bench_receive(&bench, B1, 1, text);
     bench_receive(&bench, A, 0, invite_with("2", "", ""));
-    ck_assert_ptr_nonnull(find_sent(B1, "INVITE "));
+    ck_assert_ptr_nonnull(bench_find(&bench, B1, "INVITE "));
 }
 END_TEST
 

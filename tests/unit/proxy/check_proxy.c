@@ -38,18 +38,13 @@ START_TEST(call_goes_both_ways_and_ends)
     const char *second = strstr(forwarded, "Record-Route: <sip:127.0.91.1:5060;lr;rf=");
     ck_assert(first != NULL && second != NULL && first < second);
 
-    const char *contact = "sip:callee@198.51.100.1";
-    bench_receive(
-        &b, A, 0,
-        in_dialog("ACK", contact, "from", "to", "192.0.2.1", routes_of(answered, true), 1));
+    bench_receive(&b, A, 0, of_caller("ACK", routes_of(answered, true), 1));
     const char *ack = bench_expect(&b, 0, B, "ACK sip:callee@198.51.100.1 SIP/2.0");
     ck_assert_ptr_null(strstr(ack, "Route:"));
     ck_assert_uint_eq(call_table_count(b.calls), 1);
 
     /* The called side hangs up. */
-    bench_receive(&b, B, 1,
-                  in_dialog("BYE", "sip:13800138000@192.0.2.1", "to", "from", "198.51.100.1",
-                            routes_of(forwarded, false), 7));
+    bench_receive(&b, B, 1, of_callee("BYE", routes_of(forwarded, false), 7));
     const char *bye = bench_expect(&b, 0, A, "BYE sip:13800138000@192.0.2.1 SIP/2.0");
     bench_receive(&b, A, 0, answer(bye, "200 OK", ""));
     bench_expect(&b, 0, B, "SIP/2.0 200 OK");
@@ -224,13 +219,9 @@ START_TEST(earlier_life_is_carried_on)
     bench_receive(&b, B, 1, answer(forwarded, "200 OK", ";tag=to"));
     snprintf(answered, sizeof(answered), "%s", bench_expect(&b, 0, A, "SIP/2.0 200 OK"));
     ck_assert_uint_eq(bench_total(&b, STATS_STATELESS_RESPONSES), 1);
-    bench_receive(&b, A, 0,
-                  in_dialog("ACK", "sip:callee@198.51.100.1", "from", "to", "192.0.2.1",
-                            routes_of(answered, true), 1));
+    bench_receive(&b, A, 0, of_caller("ACK", routes_of(answered, true), 1));
     bench_expect(&b, 0, B, "ACK sip:callee@198.51.100.1");
-    bench_receive(&b, A, 0,
-                  in_dialog("BYE", "sip:callee@198.51.100.1", "from", "to", "192.0.2.1",
-                            routes_of(answered, true), 2));
+    bench_receive(&b, A, 0, of_caller("BYE", routes_of(answered, true), 2));
     const char *bye = bench_expect(&b, 0, B, "BYE ");
     bench_receive(&b, B, 1, answer(bye, "200 OK", ""));
     bench_expect(&b, 0, A, "SIP/2.0 200 OK");
@@ -483,9 +474,7 @@ START_TEST(drain_refuses_new_calls_only)
     proxy_drain(b.proxy);
     bench_receive(&b, A, 0, invite("2", "c2", "Alice", ""));
     ck_assert_ptr_nonnull(strstr(bench_expect(&b, 0, A, "SIP/2.0 503 "), "Retry-After:"));
-    bench_receive(&b, A, 0,
-                  in_dialog("BYE", "sip:callee@198.51.100.1", "from", "to", "192.0.2.1",
-                            routes_of(answered, true), 2));
+    bench_receive(&b, A, 0, of_caller("BYE", routes_of(answered, true), 2));
     bench_expect(&b, 0, B, "BYE ");
     proxy_undrain(b.proxy);
     bench_receive(&b, A, 0, invite("3", "c3", "Alice", ""));
@@ -528,9 +517,7 @@ START_TEST(overload_refuses_a_share_of_new_calls)
     ck_assert_uint_lt(refused, 140);
 
     b.backlog_us = 30000;
-    bench_receive(&b, A, 0,
-                  in_dialog("BYE", "sip:callee@198.51.100.1", "from", "to", "192.0.2.1",
-                            routes_of(answered, true), 2));
+    bench_receive(&b, A, 0, of_caller("BYE", routes_of(answered, true), 2));
     bench_expect(&b, 0, B, "BYE ");
     bench_receive(&b, A, 0, invite_to("sip:110@127.0.91.1", "e1"));
     bench_expect(&b, 1, B, "INVITE ");

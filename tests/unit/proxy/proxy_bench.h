@@ -171,6 +171,28 @@ static void bench_tables(struct bench *b)
                      0);
 }
 
+static void bench_start(struct bench *b)
+{
+    const struct proxy_parts parts = {
+        .marks = &b->marks,
+        .labels = &b->labels,
+        .registry = b->registry,
+        .group = b->group,
+        .health = b->health,
+        .admission = b->admission,
+        .load = b->load,
+        .transactions = b->transactions,
+        .output = {.send = bench_output, .argument = b},
+        .calls = b->calls,
+        .wheel = b->wheel,
+        .screening = b->engine,
+        .limiter = b->limiter,
+        .stats = b->stats,
+        .events = b->events,
+    };
+    ck_assert_int_eq(proxy_create(&parts, &b->snapshot, &b->proxy), 0);
+}
+
 static void bench_open(struct bench *b, const char *yaml, const char *rules_text)
 {
     uint8_t key[IDENT_KEY_BYTES] = {1, 2, 3};
@@ -211,24 +233,7 @@ static void bench_open(struct bench *b, const char *yaml, const char *rules_text
     ck_assert_int_eq(proxy_admission_create(64, &b->admission), 0);
     ck_assert_int_eq(proxy_load_create(1, 0, &b->load), 0);
     ck_assert_int_eq(stats_event_queue_create(64, &b->events), 0);
-    const struct proxy_parts parts = {
-        .marks = &b->marks,
-        .labels = &b->labels,
-        .registry = b->registry,
-        .group = b->group,
-        .health = b->health,
-        .admission = b->admission,
-        .load = b->load,
-        .transactions = b->transactions,
-        .output = {.send = bench_output, .argument = b},
-        .calls = b->calls,
-        .wheel = b->wheel,
-        .screening = b->engine,
-        .limiter = b->limiter,
-        .stats = b->stats,
-        .events = b->events,
-    };
-    ck_assert_int_eq(proxy_create(&parts, &b->snapshot, &b->proxy), 0);
+    bench_start(b);
 }
 
 /* A process that dies and comes back: everything but the key is new. */
@@ -239,24 +244,7 @@ static inline void bench_restart(struct bench *b)
     rt_wheel_destroy(b->wheel);
     bench_tables(b);
     struct proxy *old = b->proxy;
-    const struct proxy_parts parts = {
-        .marks = &b->marks,
-        .labels = &b->labels,
-        .registry = b->registry,
-        .group = b->group,
-        .health = b->health,
-        .admission = b->admission,
-        .load = b->load,
-        .transactions = b->transactions,
-        .output = {.send = bench_output, .argument = b},
-        .calls = b->calls,
-        .wheel = b->wheel,
-        .screening = b->engine,
-        .limiter = b->limiter,
-        .stats = b->stats,
-        .events = b->events,
-    };
-    ck_assert_int_eq(proxy_create(&parts, &b->snapshot, &b->proxy), 0);
+    bench_start(b);
     proxy_destroy(old);
 }
 
@@ -319,6 +307,17 @@ static inline const char *bench_expect(struct bench *b, size_t index, const char
                   sent->bytes);
     ck_assert_str_eq(tp_address_text(&sent->to, text), to);
     return sent->bytes;
+}
+
+/* A datagram of those that were sent, wherever it stands among them; NULL when there is none. */
+static inline const char *bench_find(const struct bench *b, const char *to, const char *start)
+{
+    char text[TP_ADDRESS_TEXT];
+    for (size_t i = 0; i < b->sent_count; i++)
+        if (strncmp(b->sent[i].bytes, start, strlen(start)) == 0 &&
+            strcmp(tp_address_text(&b->sent[i].to, text), to) == 0)
+            return b->sent[i].bytes;
+    return NULL;
 }
 
 static uint64_t bench_total(const struct bench *b, enum stats_counter counter)

@@ -26,6 +26,10 @@ static const char site[] =
 #define A "192.0.2.1:5060"
 #define B "198.51.100.1:5060"
 
+/* Their Contacts. */
+#define CALLER_URI "sip:13800138000@192.0.2.1"
+#define CALLEE_URI "sip:callee@198.51.100.1"
+
 static char request_text[8192];
 
 /* An INVITE of the caller's side; more: further header lines. */
@@ -95,6 +99,17 @@ static inline const char *in_dialog(const char *method, const char *uri, const c
              "Call-ID: c1\r\nCSeq: %d %s\r\nContent-Length: 0\r\n\r\n",
              method, uri, via, method, cseq, routes, from_tag, to_tag, cseq, method);
     return request_text;
+}
+
+/* A request of either side within the call, to the Contact of the other. */
+static inline const char *of_caller(const char *method, const char *routes, int cseq)
+{
+    return in_dialog(method, CALLEE_URI, "from", "to", "192.0.2.1", routes, cseq);
+}
+
+static inline const char *of_callee(const char *method, const char *routes, int cseq)
+{
+    return in_dialog(method, CALLER_URI, "to", "from", "198.51.100.1", routes, cseq);
 }
 
 static char forwarded[4096];
