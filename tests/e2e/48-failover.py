@@ -57,8 +57,6 @@ def killed():
         equal(len(second.calls), before, "by the first target again")
         equal(state(daemon, CALLEE).get("last_code"), 200, "the code of its last answer is known")
         daemon.stop()
-        first.stop()
-        second.stop()
 
 
 @case("a next hop falls silent")
@@ -82,8 +80,6 @@ def silent():
         checks.wait_for(is_in(daemon, CALLEE, "up"), 3, "it comes back")
         equal(counted(place(caller, daemon, 5)), {200: 5}, "and serves")
         daemon.stop()
-        first.stop()
-        second.stop()
 
 
 @case("a target that wakes up late is cancelled")
@@ -109,7 +105,6 @@ def late():
         equal(daemon.total("late_answers"), 1, "it is counted")
         sip.hang_up(caller, first)
         daemon.stop()
-        second.stop()
 
 
 @case("503, with and without Retry-After")
@@ -133,8 +128,6 @@ def unavailable():
         first.mode = 603
         equal(counted(place(caller, daemon, 3)), {603: 3}, "a 603 is final")
         daemon.stop()
-        first.stop()
-        second.stop()
 
 
 @case("both are gone, one comes back")
@@ -156,8 +149,6 @@ def both():
         checks.wait_for(is_in(daemon, SECOND, "up"), 3, "one comes back")
         equal(counted(place(caller, daemon, 6)), {200: 6}, "and takes the calls")
         daemon.stop()
-        first.stop()
-        second.stop()
 
 
 @case("a restart between INVITE and CANCEL, with the call at the second target")

@@ -38,7 +38,6 @@ def concurrent():
         limited = daemon.counts()["families"]["limited"]["totals"]
         equal(limited.get("calls"), 2, "what was refused is counted")
         daemon.stop()
-        callee.stop()
 
 
 @case("a BYE gives back")
@@ -57,7 +56,6 @@ def given_back():
         equal(counted(place(caller, daemon, 1)), {404: 1}, "a call that fails")
         equal(row_of(daemon, "quality", "core")["asr_percent"], 75, "lowers it")
         daemon.stop()
-        callee.stop()
 
 
 @case("rates")
@@ -71,7 +69,6 @@ def rates():
               f"a source has its rate and no more: {found}")
         equal(counted(place(other, daemon, 1)), {200: 1}, "another source its own")
         daemon.stop()
-        callee.stop()
 
 
 @case("ringfence status --watch")

@@ -112,7 +112,6 @@ def flooder():
               f"{limited} calls of the flood were refused", flood.answers)
         check(0 < passed < flood.sent / 2, f"{passed} of {flood.sent} were within its limit")
         daemon.stop()
-        busy.stop()
 
 
 def reset(connection):

@@ -73,8 +73,6 @@ def loss():
         check("asks for fewer calls, by 50 per cent" in daemon.process.log()
               and "asks for nothing any more" in daemon.process.log(), "begin and end are logged")
         daemon.stop()
-        first.stop()
-        second.stop()
 
 
 @case("both ask for nothing at all: calls are refused here, emergency calls and dialogs go on")
@@ -103,8 +101,6 @@ def refused():
         checks.wait_for(lambda: "asks" not in target(daemon, CALLEE), 6, "its time is over")
         equal(counted(place(caller, daemon, 5)), {200: 5}, "calls pass again")
         daemon.stop()
-        first.stop()
-        second.stop()
 
 
 @case("a target permits a rate")
@@ -127,8 +123,6 @@ def rate():
         equal(len(set(first.calls)) - before + len(set(second.calls)), 150,
               "the other one gets the rest")
         daemon.stop()
-        first.stop()
-        second.stop()
 
 
 @case("what makes no sense is ignored and counted")
@@ -144,8 +138,6 @@ def nonsense():
         check(daemon.total("overload_malformed") >= 8, "each answer is counted")
         equal(len(set(first.calls)), 8, "and the target stays in use")
         daemon.stop()
-        first.stop()
-        second.stop()
 
 
 def burst(site, daemon, caller, count):
@@ -207,7 +199,6 @@ def told():
         plain.ack_refusal(refusal)
         check("oc" not in refusal.header("Via").split("branch=")[0], "others are told nothing")
         daemon.stop()
-        callee.stop()
 
 
 checks.main()

@@ -56,7 +56,6 @@ def limits():
         equal(counted(place(caller, daemon, 2, hang_up=False)), {200: 1, 486: 1},
               "so one more call passes")
         line.stop()
-        callee.stop()
 
 
 class Connected:

@@ -14,7 +14,8 @@ OFFERED = b';oc;oc-algo="loss,rate"'
 class Neighbour(threading.Thread):
     """Answers INVITE, BYE, CANCEL and OPTIONS. `mode`: "answer", "silent", or the status that
     INVITEs and OPTIONS get, with `headers`. kill() closes its port, revive() opens it again.
-    `overload`: a function whose text replaces, in the Via of its answers, what was OFFERED."""
+    `overload`: a function whose text replaces, in the Via of its answers, what was OFFERED. It ends
+    with its site."""
 
     def __init__(self, site, number, mode="answer", headers=()):
         super().__init__(daemon=True)
@@ -32,6 +33,7 @@ class Neighbour(threading.Thread):
         self.running = True
         self.alive = threading.Event()
         self.alive.set()
+        site.sockets.append(self)
         self.start()
 
     def run(self):
@@ -40,15 +42,15 @@ class Neighbour(threading.Thread):
                 continue
             try:
                 message = self.endpoint.receive(0.05 / checks.SLOW)
+                if message is not None and message.status is None:
+                    self._serve(message)
             except (OSError, ValueError):
-                continue
-            if message is not None and message.status is None:
-                self._serve(message)
+                continue  # killed meanwhile
 
     def _serve(self, message):
-        if self.overload is not None:
-            message = sip.Message(message.raw.replace(OFFERED, self.overload().encode()),
-                                  message.source)
+        overload = self.overload  # which a case may change at any moment
+        if overload is not None:
+            message = sip.Message(message.raw.replace(OFFERED, overload().encode()), message.source)
         if message.method == "INVITE" and message.header("Via") in self.answered:
             # It comes again: a second tag would make it a fork of two dialogs.
             if self.mode != "silent":
@@ -86,7 +88,9 @@ class Neighbour(threading.Thread):
         self.endpoint = sip.Endpoint(self.site, self.number)
         self.alive.set()
 
-    def stop(self):
+    def close(self):
+        if not self.is_alive():
+            checks.check(False, f"neighbour {self.number} serves to the end")
         self.running = False
         self.join()
 

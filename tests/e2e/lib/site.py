@@ -123,7 +123,7 @@ class Site:
         if kind is not None:
             self._show_logs()
         self._judge()
-        for opened in self.sockets:
+        for opened in reversed(self.sockets):
             opened.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         return False
