@@ -5,31 +5,20 @@ import time
 
 from lib import checks, sip
 from lib.checks import case, check, equal
-from lib.daemon import CALLEE, CALLER, Daemon, trunk
+from lib.daemon import CALLEE, CALLER, SECOND, Daemon, core_of_two, trunk
 from lib.neighbour import Neighbour, counted, place
 from lib.site import Site, settle
 
-SECOND = 5
-
 
 def daemon_of(site, health=None, failover=None, **changes):
-    core = trunk("core", site.address(CALLEE), trusted=True)
-    core["sources"].append(site.address(SECOND))
-    core["targets"] = [{"target": f"{site.address(CALLEE)}:5060", "priority": 0},
-                       {"target": f"{site.address(SECOND)}:5060", "priority": 1}]
-    core["health"] = {"probe_down": "200ms", "probe_timeout": "300ms", "slow_start": "0s",
-                      "failures": 2, **(health or {})}
-    core["failover"] = {"trial": "400ms", "budget": "3s", **(failover or {})}
+    core = core_of_two(site, health={"probe_down": "200ms", "probe_timeout": "300ms",
+                                     "slow_start": "0s", "failures": 2, **(health or {})},
+                       failover={"trial": "400ms", "budget": "3s", **(failover or {})})
     return Daemon(site, trunks=[trunk("carrier", site.address(CALLER)), core], **changes)
 
 
-def state(daemon, number):
-    wanted = f"{daemon.site.address(number)}:5060"
-    return next(row for row in daemon.status()["targets"] if row["target"] == wanted)
-
-
 def is_in(daemon, number, wanted):
-    return lambda: state(daemon, number)["state"] == wanted
+    return lambda: daemon.target(number)["state"] == wanted
 
 
 @case("a next hop is killed, and comes back")
@@ -44,7 +33,7 @@ def killed():
         equal(counted(place(caller, daemon, 20, every=0.01)), {200: 20},
               "the port is closed: every call is answered by the other target")
         checks.wait_for(is_in(daemon, CALLEE, "down"), 2, "it is marked down")
-        equal(state(daemon, CALLEE)["why"], "unreachable", "and `status` says why")
+        equal(daemon.target(CALLEE)["why"], "unreachable", "and `status` says why")
         check(daemon.total("icmp_errors") > 0, "by ICMP")
         failovers = daemon.total("failovers")
         equal(counted(place(caller, daemon, 10)), {200: 10}, "further calls pass")
@@ -55,7 +44,7 @@ def killed():
         before = len(second.calls)
         equal(counted(place(caller, daemon, 10)), {200: 10}, "calls pass")
         equal(len(second.calls), before, "by the first target again")
-        equal(state(daemon, CALLEE).get("last_code"), 200, "the code of its last answer is known")
+        equal(daemon.target(CALLEE).get("last_code"), 200, "the code of its last answer is known")
         daemon.stop()
 
 
@@ -71,8 +60,8 @@ def silent():
         check(took > 0.35, f"once the trial is over ({took * 1000:.0f} ms)")
         check(len(set(first.calls)) == 10 and len(set(second.calls)) == 10, "each tried both")
         check(set(first.vias).isdisjoint(second.vias), "by a branch for each")
-        equal(state(daemon, CALLEE)["state"], "down", "it is down")
-        equal(state(daemon, CALLEE)["why"], "no answer", "for its silence")
+        equal(daemon.target(CALLEE)["state"], "down", "it is down")
+        equal(daemon.target(CALLEE)["why"], "no answer", "for its silence")
         # It wakes up with an INVITE that was left long ago in its hands.
         status, output = daemon.cli("status")
         check(status == 0 and "no answer" in output, "`ringfence status` shows it", output)
@@ -115,10 +104,10 @@ def unavailable():
         caller = sip.Endpoint(site, CALLER)
         equal(counted(place(caller, daemon, 5)), {200: 5}, "every call is answered by the other")
         equal(len(set(first.calls)), 5, "each has asked the first")
-        equal(state(daemon, CALLEE)["state"], "up", "which is not down for that (21.5.4)")
+        equal(daemon.target(CALLEE)["state"], "up", "which is not down for that (21.5.4)")
         first.headers = ["Retry-After: 2"]
         place(caller, daemon, 1)
-        equal(state(daemon, CALLEE)["why"], "Retry-After", "Retry-After is heeded")
+        equal(daemon.target(CALLEE)["why"], "Retry-After", "Retry-After is heeded")
         asked = len(first.calls)
         equal(counted(place(caller, daemon, 5)), {200: 5}, "calls pass")
         equal(len(first.calls), asked, "without asking it")

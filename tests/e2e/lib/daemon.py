@@ -11,6 +11,7 @@ CALLER = 1
 CALLEE = 2
 ABROAD = 3
 PRIVATE = 4
+SECOND = 5
 DAEMON = 10
 DAEMON_OTHER = 11
 STRANGER = 99
@@ -54,6 +55,13 @@ def trunk(name, address, transport="udp", **more):
     target += {"udp": ":5060", "tcp": ":5060;transport=tcp", "tls": ":5061;transport=tls"}[transport]
     return {"name": name, "sources": [address], "targets": [target], "country": "CN",
             "area_code": "10", **more}
+
+
+def core_of_two(site, **more):
+    """A trunk with a target at CALLEE and one at SECOND, for calls that the former does not take."""
+    hosts = [site.address(CALLEE), site.address(SECOND)]
+    targets = [{"target": f"{host}:5060", "priority": place} for place, host in enumerate(hosts)]
+    return trunk("core", hosts[0], trusted=True, sources=hosts, targets=targets, **more)
 
 
 def render(settings):
@@ -114,6 +122,11 @@ class Daemon:
         """The answer to the command status."""
         _, lines = control.command(self.settings["control"]["socket"], "status")
         return lines[0]
+
+    def target(self, number):
+        """What the status says of a target by its number in the site."""
+        wanted = f"{self.site.address(number)}:5060"
+        return next(row for row in self.status()["targets"] if row["target"] == wanted)
 
     def command(self, name, **arguments):
         return control.command(self.settings["control"]["socket"], name, **arguments)
