@@ -39,7 +39,6 @@ def load():
               (calls, calls, calls), "each call was judged, answered and ended once")
         equal((totals["ring_full"], totals["send_failed"], totals["transactions_refused"]),
               (0, 0, 0), "nothing was lost inside")
-        server.stop()
         daemon.stop()
 
 

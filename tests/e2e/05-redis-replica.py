@@ -126,8 +126,8 @@ def killed():
         equal((totals["verdicts_degraded"], totals["verdicts_parked"]), (0, 0),
               "no verdict was degraded or waited")
         equal(totals["calls"], calls, "each call was judged once")
-        server.stop()
 
+        server.process.kill()
         b = sip.Endpoint(site, CALLEE)
         expect_fate(daemon, LISTED, a, b, 603, "a listed number is still refused")
         redis("HSET", f"rf:num:{CLEAN}", "list", "block")

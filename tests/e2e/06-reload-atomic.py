@@ -92,7 +92,6 @@ def load():
         totals = daemon.counts()["totals"]
         equal((totals["calls"], totals["calls_ended_bye"]), (calls, calls),
               "each was judged and ended once")
-        server.stop()
         daemon.stop()
 
 

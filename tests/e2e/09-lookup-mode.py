@@ -337,7 +337,6 @@ def load():
               totals["verdicts_degraded"])
         check(daemon.wait_quiet(6), "all tables are empty", daemon.status())
         equal(daemon.status()["parked"], 0, "none waits")
-        server.stop()
         daemon.stop()
 
 

@@ -156,7 +156,6 @@ def deltas():
         check(held > 0, f"up to {held} calls were held")
         equal((last["gauges"]["calls_held"], last["gauges"]["transactions"]), (0, 0),
               "none is left")
-        server.stop()
         daemon.stop()
 
 

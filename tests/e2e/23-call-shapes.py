@@ -141,11 +141,6 @@ class Stage:
         found = json.loads(text) if status == 0 else {}
         return found.get("calls_held"), found.get("transactions")
 
-    def stop(self):
-        if self.kamailio:
-            self.kamailio.stop()
-        self.daemon.stop()
-
 
 def verdict(shape, processes):
     """One check for a shape."""
@@ -163,22 +158,20 @@ def verdict(shape, processes):
 def shapes():
     with Site() as site:
         stage = Stage(site, SPOKEN)
-        try:
-            started = [(shape, stage.start(number)) for number, shape in enumerate(SHAPES)]
-            for shape, processes in started:
-                verdict(shape, processes)
-            checks.wait_for(lambda: stage.left() == (0, 0), 10)
-            equal(stage.left(), (0, 0), "no call and no transaction is left")
-            daemon = stage.daemon
-            if ONLY is None:
-                check(daemon.total("timer_c") >= 2 * CALLS, "Timer C ended what rang for ever")
-                check(SPOKEN != "u1" or daemon.total("retransmissions_in") >= 2 * CALLS,
-                      "what came twice was counted")
-            equal(sum(daemon.counts()["families"]["malformed"]["totals"].values()), 0,
-                  "nothing passed for malformed")
-            equal(daemon.total("stray_responses"), 0, "no response was astray")
-        finally:
-            stage.stop()
+        started = [(shape, stage.start(number)) for number, shape in enumerate(SHAPES)]
+        for shape, processes in started:
+            verdict(shape, processes)
+        checks.wait_for(lambda: stage.left() == (0, 0), 10)
+        equal(stage.left(), (0, 0), "no call and no transaction is left")
+        daemon = stage.daemon
+        if ONLY is None:
+            check(daemon.total("timer_c") >= 2 * CALLS, "Timer C ended what rang for ever")
+            check(SPOKEN != "u1" or daemon.total("retransmissions_in") >= 2 * CALLS,
+                  "what came twice was counted")
+        equal(sum(daemon.counts()["families"]["malformed"]["totals"].values()), 0,
+              "nothing passed for malformed")
+        equal(daemon.total("stray_responses"), 0, "no response was astray")
+        daemon.stop()
 
 
 checks.main(limit=60)

@@ -27,6 +27,7 @@ class Registrar(threading.Thread):
         self.endpoint = sip.Endpoint(site, TARGET)
         self.seen = 0
         self.running = True
+        site.sockets.append(self)
         self.start()
 
     def run(self):
@@ -42,7 +43,7 @@ class Registrar(threading.Thread):
             self.endpoint.send(sip.response(message, status, tag="r", headers=headers),
                                message.source)
 
-    def stop(self):
+    def close(self):
         self.running = False
         self.join()
 
@@ -125,7 +126,6 @@ def strangers():
         check(counted, "sipvicious from an address of no trunk is counted")
         equal((stage.daemon.total("requests"), registrar.seen), (0, 0), "and meets silence")
         check("SIP Device" not in tools[0].log(), "svmap finds nobody", tools[0].log())
-        registrar.stop()
         stage.daemon.stop()
 
 
@@ -162,7 +162,6 @@ def trunk_of_theirs():
         lines = [line for line in daemon.log().splitlines() if "malformed" in line or
                  "held back" in line]
         check(len(lines) < 60, "the log is not flooded", len(lines))
-        registrar.stop()
         daemon.stop()
 
 

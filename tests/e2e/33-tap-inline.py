@@ -78,7 +78,6 @@ def run_sipp(site, daemon):
     client = Sipp(site, "uac", "judged.xml", site.address(CALLER), "-inf", site.path("callers.csv"),
                   "-r", RATE, "-m", CALLS, "-d", 500, remote=daemon.address)
     check_load(client, 40, CALLS, f"{CALLS} calls, passed or refused")
-    server.stop()
 
 
 @case("every verdict inline, live and from the file")

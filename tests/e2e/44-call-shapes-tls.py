@@ -80,36 +80,29 @@ class Stage:
                                   numbers, remote=self.kamailios[side].address, port=5070)
                         for side, (_, first) in SIDES.items()]
 
-    def stop(self):
-        for kamailio in self.kamailios.values():
-            kamailio.stop()
-        self.daemon.stop()
-
 
 @case("shapes over TLS")
 def shapes():
     with Site() as site:
         stage = Stage(site)
-        try:
-            for shape, processes in [(shape, stage.start(number))
-                                     for number, shape in enumerate(SHAPES)]:
-                wrong = []
-                for process in processes:
-                    status = process.wait(SECONDS)
-                    if status != 0 or process.successful != CALLS or process.failed:
-                        wrong.append(f"{process.process.name}: exit status {status}, "
-                                     f"{process.successful} of {CALLS} calls well, "
-                                     f"{process.failed} failed\n{process.problems()}")
-                check(not wrong, f"{shape}: {2 * CALLS} calls", "\n".join(wrong))
-            daemon = stage.daemon
-            check(daemon.wait_quiet(10), "no call and no transaction is left")
-            equal(sum(daemon.counts()["families"]["malformed"]["totals"].values()), 0,
-                  "nothing passed for malformed")
-            equal(daemon.total("stray_responses"), 0, "no response was astray")
-            check(daemon.total("datagrams_received") == 0 and daemon.total("stream_received") > 500,
-                  "all of it came over connections")
-        finally:
-            stage.stop()
+        for shape, processes in [(shape, stage.start(number))
+                                 for number, shape in enumerate(SHAPES)]:
+            wrong = []
+            for process in processes:
+                status = process.wait(SECONDS)
+                if status != 0 or process.successful != CALLS or process.failed:
+                    wrong.append(f"{process.process.name}: exit status {status}, "
+                                 f"{process.successful} of {CALLS} calls well, "
+                                 f"{process.failed} failed\n{process.problems()}")
+            check(not wrong, f"{shape}: {2 * CALLS} calls", "\n".join(wrong))
+        daemon = stage.daemon
+        check(daemon.wait_quiet(10), "no call and no transaction is left")
+        equal(sum(daemon.counts()["families"]["malformed"]["totals"].values()), 0,
+              "nothing passed for malformed")
+        equal(daemon.total("stray_responses"), 0, "no response was astray")
+        check(daemon.total("datagrams_received") == 0 and daemon.total("stream_received") > 500,
+              "all of it came over connections")
+        daemon.stop()
 
 
 checks.main(limit=60)

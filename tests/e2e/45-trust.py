@@ -173,7 +173,6 @@ def kamailio():
         # The dialog stands on tags: the callee writes the From that it was shown.
         sip.hang_up(callee, a)
         check(daemon.wait_gone(3, "calls_held"), "and the call ends as calls do")
-        neighbour.stop()
         daemon.stop()
 
 

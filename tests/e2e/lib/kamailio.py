@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 
 from . import checks, sip
@@ -127,9 +126,7 @@ class Kamailio:
             "setpriv", "--pdeathsig", "TERM", program, "-DD", "-E", "-m", "64", "-M", "8",
             "-f", config, "-Y", site.folder, "-P", site.path(f"{name}.pid")])
         if not checks.wait_for(self._answers, 10, every=0.1):
-            log = self.process.log()
-            self.stop()
-            raise checks.Failure(f"kamailio did not start:\n{log[-2000:]}")
+            raise checks.Failure(f"kamailio did not start:\n{self.process.log()[-2000:]}")
 
     def _answers(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -145,8 +142,3 @@ class Kamailio:
                 return probe.recv(2000).startswith(b"SIP/2.0 200")
             except OSError:
                 return False
-
-    def stop(self):
-        self.process.signal(signal.SIGTERM)
-        if self.process.wait(5) is None:
-            self.process.kill()

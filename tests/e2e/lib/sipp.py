@@ -45,12 +45,6 @@ class Sipp:
             self.process.kill()
         return status
 
-    def stop(self):
-        """Lets a server finish what it has and end."""
-        self.process.signal(signal.SIGUSR1)
-        if self.process.wait(3) is None:
-            self.process.kill()
-
     def finish(self, seconds):
         """Starts no more calls and waits until those under way have ended, as `wait` does."""
         self.process.signal(signal.SIGUSR1)
@@ -140,4 +134,3 @@ class Traffic:
                      f"successful, {client.failed} failed\n{client.problems()}")
         if not degraded:
             checks.equal(self.daemon.total("verdicts_degraded"), 0, "and none judged degraded")
-        self.server.stop()

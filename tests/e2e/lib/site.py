@@ -119,7 +119,7 @@ class Site:
     def __exit__(self, kind, _value, _trace):
         for process in reversed(self.processes):
             process.kill()
-        self._kill_successors()
+        self._kill_children()
         if kind is not None:
             self._show_logs()
         self._judge()
@@ -128,8 +128,9 @@ class Site:
         shutil.rmtree(self.folder, ignore_errors=True)
         return False
 
-    def _kill_successors(self):
-        """Processes that a daemon of this site has started for an upgrade."""
+    def _kill_children(self):
+        """Processes that those of this site have left behind: a daemon's successors, the children
+        of a Kamailio."""
         for entry in os.listdir("/proc"):
             try:
                 with open(f"/proc/{entry}/cmdline", "rb") as file:
