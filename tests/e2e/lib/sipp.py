@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 import signal
+import socket
 import time
 
 from . import checks
@@ -14,6 +15,18 @@ SCENARIOS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 # For a daemon between SIPps: its called side takes an INVITE that comes again, because it was slow to
 # answer, for a new message, and hangs up.
 T1_AS_IN_LIFE = {"t1": "500ms"}
+
+# For a trunk whose target is a SIPp: to that, the OPTIONS that asks whether it has come back is a
+# call that fails, and some scenarios do not answer.
+NEVER_DOWN = {"failures": 1000}
+
+
+def _listens(host, port, streams):
+    """Whether a process of this machine takes what is sent there."""
+    wanted = [f"{int.from_bytes(socket.inet_aton(host), 'little'):08X}:{port:04X}",
+              "0A" if streams else "07"]
+    with open(f"/proc/net/{'tcp' if streams else 'udp'}", encoding="ascii") as table:
+        return any(line.split()[1:4:2] == wanted for line in table)
 
 
 class Sipp:
@@ -37,6 +50,9 @@ class Sipp:
             command.append(f"{remote[0]}:{remote[1]}")
         # SIPp draws a screen into its output; TERM=dumb keeps it plain.
         self.process = Process(site, name, command, {"TERM": "dumb"})
+        if not remote:  # a call that came before it is ready would be refused
+            checks.wait_for(lambda: not self.process.running() or
+                            _listens(host, port, "t1" in arguments), 10)
 
     def wait(self, seconds):
         """Runs to its end; the exit status (0: no call failed), None when it did not end."""
@@ -115,8 +131,9 @@ class Traffic:
         return {
             "trunks": [trunk("carrier", site.address(1)),
                        trunk("core", site.address(2), trusted=True),
-                       trunk("many", site.address(TRAFFIC_CALLER)),
-                       trunk("sink", site.address(TRAFFIC_CALLEE), trusted=True)],
+                       trunk("many", site.address(TRAFFIC_CALLER), health=NEVER_DOWN),
+                       trunk("sink", site.address(TRAFFIC_CALLEE), trusted=True,
+                             health=NEVER_DOWN)],
             "routes": [{"from": "many", "to": "sink"}, {"from": "sink", "to": "many"},
                        {"from": "core", "to": "carrier"}, {"to": "core"}],
             "limits": T1_AS_IN_LIFE,
