@@ -6,6 +6,7 @@ reassign, import that replaces a source, export and back."""
 import csv
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from lib import checks
@@ -125,18 +126,20 @@ def race_while_moving(site, cluster, daemon):
     over = threading.Event()
 
     def move():
+        """How many slots it has moved."""
+        moved = 0
         for i in range(0, ROWS, 10):
             each = slot(f"rf:num:{number(i)}")
             if over.is_set():
-                return
+                break
             if cluster.owner(each) is not cluster.nodes[1]:
                 cluster.move(each, cluster.nodes[1])
-
-    mover = threading.Thread(target=move)
-    mover.start()
-    failed = []
+                moved += 1
+        return moved
 
     def race(source, end):
+        """What imports said of which rows were rejected."""
+        failed = []
         for turn in range(3):
             path = site.write(source, "".join(
                 f"{number(i)},{60 + turn},block,,{source},{end}-0{1 + (i + turn) % 9}-01\n"
@@ -144,16 +147,18 @@ def race_while_moving(site, cluster, daemon):
             status, output = daemon.cli("number", "import", path, seconds=30)
             if status != 0 or "0 rejected" not in output:
                 failed.append(output)
+        return failed
 
-    racers = [threading.Thread(target=race, args=words)
-              for words in (("police-feed", 2098), ("desk", 2099))]
-    for racer in racers:
-        racer.start()
-    for racer in racers:
-        racer.join()
-    over.set()
-    mover.join()
+    with ThreadPoolExecutor() as threads:
+        mover = threads.submit(move)
+        racers = [threads.submit(race, *words)
+                  for words in (("police-feed", 2098), ("desk", 2099))]
+        try:
+            failed = [output for racer in racers for output in racer.result()]
+        finally:
+            over.set()
     equal(failed, [], "two imports at once while slots move: no row is rejected")
+    check(mover.result() > 0, f"{mover.result()} slots have moved meanwhile")
     ends = {}
     exported(daemon, site, "whole.csv")
     with open(site.path("whole.csv"), encoding="utf-8") as file:
