@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * overload: the overload control parameters of Via (RFC 7339 section 4, RFC 7415 section 3.3).
+ * overload: the overload control parameters of Via (RFC 7339 section 4, RFC 7415 section 3.2).
  *
  * A client writes "oc" without value and the algorithms that it has; the server puts what it asks
  * for into the same Via of its responses. They mean something between two neighbours only.
@@ -43,7 +43,7 @@ struct smsg_overload {
     uint64_t sequence; /* in units of 1/100,000 */
 };
 
-/* Of one Via value. ERROR_MALFORMED for what the grammar of section 8 does not have, a parameter
+/* Of one Via value. ERROR_MALFORMED for what the grammar of section 9 does not have, a parameter
  * that occurs twice, and numbers beyond 32 bits. */
 int smsg_overload_read(struct slice via, struct smsg_overload *overload) MUST_CHECK;
 

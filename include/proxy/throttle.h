@@ -31,7 +31,7 @@ struct proxy_throttle {
 
 /* What became of a value that a response carried. */
 enum proxy_throttle_news {
-    PROXY_THROTTLE_SAME,
+    PROXY_THROTTLE_SAME, /* nothing new, or of a response that came before (section 5.4) */
     PROXY_THROTTLE_BEGUN,
     PROXY_THROTTLE_CHANGED,
     PROXY_THROTTLE_ENDED,
@@ -46,7 +46,7 @@ struct proxy_throttle_view {
     uint64_t until_us;
 };
 
-/* A response carried this, which said->told. No longer than validity_max_us counts. */
+/* A response carried this, which said->told or ends it. No longer than validity_max_us counts. */
 enum proxy_throttle_news proxy_throttle_hear(struct proxy_throttle *throttle,
                                              const struct smsg_overload *said,
                                              uint64_t validity_max_us, uint64_t now_us);

@@ -5,7 +5,7 @@
 
 #include "chars_int.h"
 
-/* Section 8: oc-seq = 1*12DIGIT "." 1*5DIGIT */
+/* Section 9: oc-seq = 1*12DIGIT "." 1*5DIGIT */
 #define SEQUENCE_SECONDS  12
 #define SEQUENCE_FRACTION 5
 
@@ -123,11 +123,12 @@ static int read_validity(struct slice value, struct smsg_overload *overload)
     return value.data == NULL ? 0 : read_number(value, &overload->validity_ms);
 }
 
+/* Section 4.4 calls it an integer, and so some peers write it without a fraction. */
 static int read_sequence(struct slice value, struct smsg_overload *overload)
 {
     size_t dot = slice_find(value, '.');
     struct slice whole = slice_first(value, dot);
-    struct slice part = dot < value.length ? slice_from(value, dot + 1) : SLICE("");
+    struct slice part = dot < value.length ? slice_from(value, dot + 1) : SLICE("0");
     uint64_t seconds, fraction;
     if (whole.length == 0 || whole.length > SEQUENCE_SECONDS || part.length == 0 ||
         part.length > SEQUENCE_FRACTION || slice_to_uint64(whole, UINT64_MAX, &seconds) != 0 ||

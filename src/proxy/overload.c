@@ -35,8 +35,10 @@ void proxy_overload_hear(struct proxy *proxy, const struct proxy_trunk *trunk,
         stats_count(proxy->parts.stats, STATS_OVERLOAD_MALFORMED);
         return;
     }
-    if (!said.told)
-        return; /* as we wrote it: the target has no overload control (section 5.1) */
+    /* As we wrote it: the target has no overload control (section 6). That it asks for nothing any
+     * more can be said without "oc" (section 4.3). */
+    if (!said.told && said.validity_ms != 0)
+        return;
     switch (proxy_throttle_hear(throttle, &said, trunk->overload.validity_max_us, now_us)) {
     case PROXY_THROTTLE_BEGUN:
         stats_count(proxy->parts.stats, STATS_TARGETS_THROTTLED);

@@ -12,8 +12,8 @@
 #define HEARD_GRAIN_US UINT64_C(1000000)
 
 #define SECOND_NS UINT64_C(1000000000)
-/* TAU of RFC 7415 section 3.5.1 in intervals: a burst of so many passes at once. */
-#define BURST 4
+/* TAU of RFC 7415 section 3.5.1: what may be in the bucket when one more comes. */
+#define TAU_INTERVALS 4
 /* What requests that are not refused may take in advance. */
 #define ADVANCE_NS SECOND_NS
 
@@ -56,26 +56,31 @@ static uint64_t word_of(const struct smsg_overload *said, uint64_t validity_max_
 
 static bool is_sound(const struct smsg_overload *said)
 {
+    if (said->validity_ms == 0)
+        return true; /* whatever else it says (section 5.7) */
     if (said->algorithm_count != 1)
         return false;
     return said->algorithms == SMSG_OVERLOAD_RATE ||
            (said->algorithms == SMSG_OVERLOAD_LOSS && said->value <= 100);
 }
 
-/* Without a sequence they count as they come. */
-static bool is_stale(struct proxy_throttle *throttle, const struct smsg_overload *said,
-                     uint64_t now_us)
+enum order { ORDER_OLDER, ORDER_SAME, ORDER_NEWER };
+
+/* Without a sequence they count as they come. The same one again is of a response that was sent
+ * again, and does not prolong anything (section 5.4). */
+static enum order order_of(struct proxy_throttle *throttle, const struct smsg_overload *said,
+                           uint64_t now_us)
 {
     uint64_t heard_us = LOAD(throttle->heard_us);
+    uint64_t last = LOAD(throttle->sequence);
     if (!said->sequenced)
-        return false;
-    if (said->sequence < LOAD(throttle->sequence) && now_us < heard_us + ORDER_US)
-        return true;
-    if (said->sequence != LOAD(throttle->sequence))
-        STORE(throttle->sequence, said->sequence);
+        return ORDER_NEWER;
+    if (said->sequence <= last && now_us < heard_us + ORDER_US)
+        return said->sequence < last ? ORDER_OLDER : ORDER_SAME;
+    STORE(throttle->sequence, said->sequence);
     if (now_us >= heard_us + HEARD_GRAIN_US)
         STORE(throttle->heard_us, now_us);
-    return false;
+    return ORDER_NEWER;
 }
 
 enum proxy_throttle_news proxy_throttle_hear(struct proxy_throttle *throttle,
@@ -84,8 +89,9 @@ enum proxy_throttle_news proxy_throttle_hear(struct proxy_throttle *throttle,
 {
     if (!is_sound(said))
         return PROXY_THROTTLE_REFUSED;
-    if (is_stale(throttle, said, now_us))
-        return PROXY_THROTTLE_STALE;
+    enum order order = order_of(throttle, said, now_us);
+    if (order != ORDER_NEWER)
+        return order == ORDER_OLDER ? PROXY_THROTTLE_STALE : PROXY_THROTTLE_SAME;
     uint64_t old = LOAD(throttle->word);
     uint64_t word = word_of(said, validity_max_us, now_us);
     if (word == old)
@@ -122,7 +128,8 @@ bool proxy_throttle_admits(const struct proxy_throttle *throttle, uint32_t lot, 
         return true;
     if (algorithm_of(word) == SMSG_OVERLOAD_LOSS)
         return lot >= (value << 16) / 100;
-    return value > 0 && LOAD(throttle->due_ns) <= now_us * 1000 + (BURST - 1) * (SECOND_NS / value);
+    return value > 0 &&
+           LOAD(throttle->due_ns) <= now_us * 1000 + TAU_INTERVALS * (SECOND_NS / value);
 }
 
 void proxy_throttle_spend(struct proxy_throttle *throttle, uint64_t now_us)

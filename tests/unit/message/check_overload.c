@@ -46,6 +46,12 @@ START_TEST(a_server_tells_what_it_asks_for)
     ck_assert_uint_eq(overload.algorithms, SMSG_OVERLOAD_RATE);
     ck_assert_uint_eq(overload.validity_ms, SMSG_OVERLOAD_VALIDITY_MS);
     ck_assert_uint_eq(overload.sequence, UINT64_C(99999999999999999));
+    /* Section 4.4 calls it an integer. */
+    ck_assert_int_eq(read_with(";oc=20;oc-algo=\"loss\";oc-seq=12"), 0);
+    ck_assert_uint_eq(overload.sequence, 1200000);
+    ck_assert_int_eq(read_with(";oc;oc-validity=0;oc-seq=3.1"), 0);
+    ck_assert(!overload.told && overload.sequenced);
+    ck_assert_uint_eq(overload.validity_ms, 0);
     ck_assert_int_eq(read_with(";oc=0;oc-algo=loss;oc-validity=0"), 0);
     ck_assert(overload.told && !overload.sequenced);
     ck_assert_uint_eq(overload.validity_ms, 0);
@@ -68,7 +74,6 @@ static const char *const malformed[] = {
     ";oc=20;oc-algo=\"loss\";oc-validity=soon",
     ";oc=20;oc-algo=\"loss\";oc-validity=99999999999",
     ";oc=20;oc-algo=\"loss\";oc-seq=",
-    ";oc=20;oc-algo=\"loss\";oc-seq=12",
     ";oc=20;oc-algo=\"loss\";oc-seq=12.",
     ";oc=20;oc-algo=\"loss\";oc-seq=.5",
     ";oc=20;oc-algo=\"loss\";oc-seq=12.123456",

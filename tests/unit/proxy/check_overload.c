@@ -299,6 +299,20 @@ START_TEST(a_loss_goes_to_the_other_target)
 }
 END_TEST
 
+START_TEST(a_target_ends_it_at_once)
+{
+    static const char *const ends[] = {
+        ";oc=0;oc-algo=\"loss\";oc-validity=0;oc-seq=1.2",
+        ";oc;oc-algo=\"loss,rate\";oc-validity=0;oc-seq=1.2", /* section 4.3: without a value */
+    };
+    target_says("1", B1, ";oc=50;oc-algo=\"loss\";oc-validity=60000;oc-seq=1.1");
+    target_says("2", B1, ends[_i]);
+    struct spread spread = place(50, 10000, "");
+    ck_assert_uint_eq(spread.first, 50);
+    ck_assert_uint_eq(total(STATS_OVERLOAD_MALFORMED), 0);
+}
+END_TEST
+
 START_TEST(all_targets_shed)
 {
     target_says("1", B1, ";oc=100;oc-algo=\"loss\";oc-validity=5000;oc-seq=1.1");
@@ -421,6 +435,7 @@ int main(void)
     tcase_add_checked_fixture(client, open_asking, close_bench);
     tcase_add_test(client, targets_are_asked);
     tcase_add_test(client, a_loss_goes_to_the_other_target);
+    tcase_add_loop_test(client, a_target_ends_it_at_once, 0, 2);
     tcase_add_test(client, all_targets_shed);
     tcase_add_test(client, emergency_calls_and_dialogs_pass);
     tcase_add_test(client, a_rate_is_kept);
