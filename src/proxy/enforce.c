@@ -150,10 +150,14 @@ static int divert_to_uri(struct proxy *proxy, const struct proxy_request *reques
 {
     struct smsg_uri uri;
     const struct proxy_plan *plan = proxy->snapshot.plan;
-    path->request_uri = slice_of_text(text);
-    if (smsg_uri_parse(path->request_uri, &uri) != 0)
+    struct slice aim = slice_of_text(text);
+    path->request_uri = proxy_keep_scheme(proxy, request->message, aim);
+    /* Where it leads is said by the one that is sips:, if either is. */
+    if (slice_starts_with_nocase(path->request_uri, SLICE("sips:")))
+        aim = path->request_uri;
+    if (smsg_uri_parse(aim, &uri) != 0)
         return 500;
-    path->sips = proxy_uri_is_sips(&uri);
+    path->sips = path->sips || proxy_uri_is_sips(&uri);
     struct tp_address address;
     const struct proxy_trunk *to = NULL;
     bool literal = tp_address_from_host(uri.host, proxy_uri_port(&uri), &address) == 0;

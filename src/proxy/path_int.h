@@ -42,6 +42,10 @@ int proxy_refuse_sips(struct proxy *proxy, const struct proxy_request *request,
 /* 0, or the status to refuse with when it would go by something else than it may. */
 int proxy_check_sips(struct proxy *proxy, const struct proxy_request *request,
                      const struct proxy_path *path);
+/* The URI with the scheme of the message's Request-URI where both are sip: or sips:, in the scratch
+ * when it has to be changed: nothing is downgraded to sip:, nor upgraded to sips: (RFC 5630 section
+ * 5.3). */
+struct slice proxy_keep_scheme(struct proxy *proxy, const struct smsg *message, struct slice uri);
 /* Header lines for a request that is refused with a status of proxy_find_path(). */
 struct slice proxy_refusal_lines(int status);
 

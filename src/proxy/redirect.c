@@ -34,18 +34,13 @@ void proxy_redirect_receive(struct proxy *proxy, const struct proxy_request *req
 
 /* What stands before the host: the callee. Section 19.1.6 has a tel: URI as the user part of a sip:
  * one. False: this scheme cannot be aimed at a host. */
-static bool append_callee(struct buffer *out, const struct smsg_uri *uri)
+static bool append_callee(struct buffer *out, const struct smsg_uri *uri, bool sips)
 {
-    bool is_sip = slice_equal_nocase(uri->scheme, SLICE("sip")) ||
-                  slice_equal_nocase(uri->scheme, SLICE("sips"));
+    bool is_sip = slice_equal_nocase(uri->scheme, SLICE("sip")) || proxy_uri_is_sips(uri);
     bool is_tel = slice_equal_nocase(uri->scheme, SLICE("tel"));
     if (!is_sip && !is_tel)
         return false;
-    if (is_sip)
-        buffer_append(out, uri->scheme);
-    else
-        buffer_append_literal(out, "sip");
-    buffer_append_char(out, ':');
+    buffer_append(out, sips ? SLICE("sips:") : SLICE("sip:"));
     buffer_append(out, uri->user);
     if (is_tel)
         buffer_append(out, uri->params);
@@ -55,8 +50,8 @@ static bool append_callee(struct buffer *out, const struct smsg_uri *uri)
 }
 
 /* The parameters that the callee's URI came with stay, but for the transport, which is the
- * target's; a URI without one means UDP. */
-static void append_params(struct buffer *out, struct slice params, uint8_t protocol)
+ * target's; a sip: URI without one means UDP, and a sips: URI TLS. */
+static void append_params(struct buffer *out, struct slice params, uint8_t protocol, bool sips)
 {
     struct slice value, whole;
     if (smsg_param(params, "transport", &value, &whole)) {
@@ -64,24 +59,25 @@ static void append_params(struct buffer *out, struct slice params, uint8_t proto
         params = slice_between(slice_past(whole), slice_past(params));
     }
     buffer_append(out, params);
-    if (protocol == TP_PROTOCOL_UDP)
+    if (protocol == TP_PROTOCOL_UDP || sips)
         return;
     buffer_append_literal(out, ";transport=");
     buffer_append_text(out, tp_protocol_rows[protocol].word);
 }
 
 /* Host, port and transport. */
-static void append_target(struct buffer *out, const struct proxy *proxy,
-                          const struct proxy_path *path, struct slice params)
+static void append_target(struct buffer *out, const struct proxy_path *path, struct slice params,
+                          uint8_t protocol, bool sips)
 {
     if (path->target_host.data != NULL)
         buffer_append(out, path->target_host);
     else
         tp_address_append(out, &path->next_hop);
-    append_params(out, params, proxy_plan_protocol(proxy->snapshot.plan, path->listener));
+    append_params(out, params, protocol, sips);
 }
 
-/* The callee at the path's target. data == NULL: there is none. */
+/* The callee at the path's target. data == NULL: there is none. What was asked as sips: stays so
+ * where the target is reached by TLS, and only there (RFC 5630 section 5.4). */
 static struct slice uri_at_target(struct proxy *proxy, const struct smsg *message,
                                   const struct proxy_path *path)
 {
@@ -89,9 +85,14 @@ static struct slice uri_at_target(struct proxy *proxy, const struct smsg *messag
     struct buffer *scratch = &proxy->scratch;
     size_t begun = scratch->length;
     struct slice asked = path->request_uri.data != NULL ? path->request_uri : message->request_uri;
-    if (path->to == NULL || smsg_uri_parse(asked, &uri) != 0 || !append_callee(scratch, &uri))
+    if (path->to == NULL || smsg_uri_parse(asked, &uri) != 0)
         return slice_make(NULL, 0);
-    append_target(scratch, proxy, path, uri.host.length > 0 ? uri.params : SLICE(";user=phone"));
+    uint8_t protocol = proxy_plan_protocol(proxy->snapshot.plan, path->listener);
+    bool sips = proxy_uri_is_sips(&uri) && protocol == TP_PROTOCOL_TLS;
+    if (!append_callee(scratch, &uri, sips))
+        return slice_make(NULL, 0);
+    append_target(scratch, path, uri.host.length > 0 ? uri.params : SLICE(";user=phone"), protocol,
+                  sips);
     return slice_make(scratch->data + begun, scratch->length - begun);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is for a sips: URI goes by TLS on every hop (RFC 3261 section 26.2.2; RFC 5630 section 5,
- * which took the exception for the last hop away), or not at all.
+ * What is for a sips: URI goes by TLS on every hop (RFC 3261 section 26.2.2; RFC 5630 section
+ * 5.3, which took the exception for the last hop away), or not at all.
  */
 #include "path_int.h"
 
@@ -45,6 +45,25 @@ int proxy_check_sips(struct proxy *proxy, const struct proxy_request *request,
     return by_tls || !proxy_needs_tls(request, path->to, path)
                ? 0
                : proxy_refuse_sips(proxy, request, path->to);
+}
+
+struct slice proxy_keep_scheme(struct proxy *proxy, const struct smsg *message, struct slice uri)
+{
+    const struct slice sip = SLICE("sip:"), sips = SLICE("sips:");
+    struct buffer *scratch = &proxy->scratch;
+    size_t begun = scratch->length;
+    if (slice_starts_with_nocase(message->request_uri, sips) &&
+        slice_starts_with_nocase(uri, sip)) {
+        buffer_append(scratch, sips);
+        buffer_append(scratch, slice_from(uri, sip.length));
+    } else if (slice_starts_with_nocase(message->request_uri, sip) &&
+               slice_starts_with_nocase(uri, sips)) {
+        buffer_append(scratch, sip);
+        buffer_append(scratch, slice_from(uri, sips.length));
+    } else {
+        return uri;
+    }
+    return slice_make(scratch->data + begun, scratch->length - begun);
 }
 
 struct slice proxy_refusal_lines(int status)

@@ -154,6 +154,45 @@ START_TEST(call_diverted_to_sips_goes_nowhere_but_by_tls)
 }
 END_TEST
 
+/* RFC 5630 section 5.3: whatever a call is diverted to, its Request-URI keeps its scheme. */
+START_TEST(diverted_call_is_not_downgraded_nor_upgraded)
+{
+    static const char secured[] =
+        "listen: [{address: '127.0.91.1:5060'}]\n"
+        "trunks:\n"
+        "  - {name: a, sources: [192.0.2.0/24], area_code: '10'}\n"
+        "  - {name: b, sources: [198.51.100.0/24], targets: ['198.51.100.1:5060'],\n"
+        "     area_code: '10', sips: any}\n"
+        "routes: [{to: b}]\n";
+    static const struct {
+        const char *site, *to, *uri, *got;
+    } rows[] = {
+        {site, "sip:desk@198.51.100.1", "sips:u@x.example", NULL},
+        {secured, "sip:desk@198.51.100.1", "sips:u@x.example", "INVITE sips:desk@198.51.100.1 "},
+        {secured, "sips:desk@198.51.100.1;x=1", "sip:u@x.example",
+         "INVITE sip:desk@198.51.100.1;x=1 "},
+        {secured, "sips:desk@198.51.100.1", "SIPS:u@x.example", "INVITE sips:desk@198.51.100.1 "},
+        {secured, "sip:desk@198.51.100.1", "sip:u@x.example", "INVITE sip:desk@198.51.100.1 "},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char diverting[256];
+        struct bench b;
+        snprintf(diverting, sizeof(diverting),
+                 "rules:\n  - {id: divert, when: not caller.valid, score: 90}\n"
+                 "policy:\n  - {at: 90, do: divert, to: '%s'}\n",
+                 rows[i].to);
+        bench_open(&b, rows[i].site, diverting);
+        bench_receive(&b, A, 0, fresh("INVITE", rows[i].uri, "1", ""));
+        const char *text = b.sent[b.sent_count - 1].bytes;
+        if (rows[i].got == NULL)
+            ck_assert_msg(strstr(text, NOT_ALLOWED) != NULL, "%s", text);
+        else
+            ck_assert_msg(strncmp(text, rows[i].got, strlen(rows[i].got)) == 0, "%s", text);
+        bench_close(&b);
+    }
+}
+END_TEST
+
 START_TEST(sips_of_a_contact_goes_nowhere_but_by_tls)
 {
     struct bench b;
@@ -504,6 +543,7 @@ int main(void)
     tcase_add_test(tests, maddr_of_a_contact_and_of_a_route);
     tcase_add_test(tests, sips_goes_nowhere_but_by_tls);
     tcase_add_test(tests, call_diverted_to_sips_goes_nowhere_but_by_tls);
+    tcase_add_test(tests, diverted_call_is_not_downgraded_nor_upgraded);
     tcase_add_test(tests, sips_of_a_contact_goes_nowhere_but_by_tls);
     tcase_add_test(tests, sips_goes_by_what_the_target_has_where_the_trunk_says_so);
     tcase_add_test(tests, large_request_comes_back_to_udp_when_tcp_cannot_be_had);

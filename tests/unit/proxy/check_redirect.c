@@ -98,7 +98,8 @@ static const struct answer_row {
     {PLAIN, US, "A", "302 Moved Temporarily", "<sip:01062345678@198.51.100.1:5080>"},
     {PLAIN, "sip:0106;x=1@elsewhere:5070;user=phone", "A", "302 ",
      "<sip:0106;x=1@198.51.100.1:5080;user=phone>"},
-    {PLAIN, "sips:0106@[2001:db8::1]", "A", "302 ", "<sips:0106@198.51.100.1:5080>"},
+    /* RFC 5630 section 5.4: a sip: Contact where the target is not reached by TLS. */
+    {PLAIN, "sips:0106@[2001:db8::1]", "A", "302 ", "<sip:0106@198.51.100.1:5080>"},
     {PLAIN, "tel:01062345678;phone-context=+86", "A", "302 ",
      "<sip:01062345678;phone-context=+86@198.51.100.1:5080;user=phone>"},
     {PLAIN, "sip:7@127.0.91.1;transport=udp;user=phone", "A", "302 ",
