@@ -141,9 +141,9 @@ void tp_streams_send(struct streams *streams, const struct tp_outgoing *message)
 /* Writes what was queued since the last; true when there was something. */
 bool tp_streams_flush(struct streams *streams);
 void tp_streams_pause(struct streams *streams);
-/* Whether connections are accepted. */
 /* See tp_worker_end_streams(). */
 void tp_streams_end(struct streams *streams);
+/* Whether connections are accepted. */
 int tp_streams_listen(struct streams *streams, bool listens) MUST_CHECK;
 /* Closes all connections. NULL is allowed. */
 void tp_streams_destroy(struct streams *streams);
