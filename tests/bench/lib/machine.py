@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 
+from e2e.lib.site import kill_those_of
+
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS = 0x8913
 SIOCSIFFLAGS = 0x8914
@@ -166,6 +168,7 @@ class Folder:
     def close(self):
         for program in reversed(self.programs):
             program.stop()
+        kill_those_of(self.path)
         shutil.rmtree(self.path, ignore_errors=True)
 
 

@@ -292,12 +292,15 @@ class Ringfence(Subject):
                 raise Unable(f"exit status {self.main.child.returncode}") from None
             return -1
 
-    def totals(self):
+    def counts(self):
         reader = control.Stats(self.folder.file("stats.sock"))
         try:
-            return reader.counts()["totals"]
+            return reader.counts()
         finally:
             reader.close()
+
+    def totals(self):
+        return self.counts()["totals"]
 
 
 class RingfenceTwo(Ringfence):

@@ -26,6 +26,18 @@ def _die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def kill_those_of(folder):
+    """Processes that those of the folder have left behind, as their command lines show: a daemon's
+    successors, the children of a Kamailio."""
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                if entry.isdigit() and f"{folder}/".encode() in file.read():
+                    os.kill(int(entry), signal.SIGKILL)
+        except OSError:
+            continue  # no process, or it has ended meanwhile
+
+
 class Process:
     """A child with its output in a file of the site."""
 
@@ -119,7 +131,7 @@ class Site:
     def __exit__(self, kind, _value, _trace):
         for process in reversed(self.processes):
             process.kill()
-        self._kill_children()
+        kill_those_of(self.folder)
         if kind is not None:
             self._show_logs()
         self._judge()
@@ -127,17 +139,6 @@ class Site:
             opened.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         return False
-
-    def _kill_children(self):
-        """Processes that those of this site have left behind: a daemon's successors, the children
-        of a Kamailio."""
-        for entry in os.listdir("/proc"):
-            try:
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    if entry.isdigit() and f"{self.folder}/".encode() in file.read():
-                        os.kill(int(entry), signal.SIGKILL)
-            except OSError:
-                continue  # no process, or it has ended meanwhile
 
     def _judge(self):
         """However a case has gone: whether a program of ours has found itself wrong or crashed.
