@@ -60,6 +60,9 @@ struct generator_settings {
     struct sockaddr_in proxy;
 };
 
+/* Exits with a message when there is no memory left. */
+void *generator_zeroed(size_t count, size_t size);
+
 /* ---- messages: texts with places for what differs from call to call -------------------------- */
 
 enum generator_request { GENERATOR_INVITE, GENERATOR_ACK, GENERATOR_REFUSAL_ACK, GENERATOR_BYE };
@@ -145,6 +148,8 @@ struct generator_network *network_create(const struct generator_settings *settin
 /* Everything is late from now on, by so much. */
 void network_slow_down(struct generator_network *network, uint64_t delay);
 enum network_fate network_draw(struct generator_network *network);
+/* Datagrams of all networks that met that fate. */
+uint64_t network_count(enum network_fate fate);
 /* Keeps a late one. */
 void network_keep(struct generator_network *network, const char *bytes, size_t length,
                   uint64_t now);
@@ -257,8 +262,8 @@ enum hop_mode {
     HOP_REFUSES, /* new calls and OPTIONS, by the status `value` */
     HOP_RESETS,  /* breaks its connections once, and answers */
 };
-/* callee: from 1; 0 with HOP_RESETS: the callers' connections. */
-void calls_set_mode(struct generator_calls *calls, unsigned callee, enum hop_mode mode,
+/* callee: from 1; 0 with HOP_RESETS: the callers' connections. False: there is no such callee. */
+bool calls_set_mode(struct generator_calls *calls, unsigned callee, enum hop_mode mode,
                     unsigned value);
 /* ---- steering: a command a line on standard input ----------------------------------------------
  */

@@ -66,16 +66,6 @@ static struct sockaddr_in with_port_added(struct sockaddr_in address, unsigned p
     return address;
 }
 
-static void *zeroed(size_t count, size_t size)
-{
-    void *memory = calloc(count, size);
-    if (memory == NULL) {
-        perror("generator: memory");
-        exit(1);
-    }
-    return memory;
-}
-
 /* Room for the calls of ring, hold and the longest retransmission. */
 static uint32_t slots_needed(const struct generator_settings *settings)
 {
@@ -100,7 +90,7 @@ static void open_hop(struct generator_calls *calls, unsigned number)
 struct generator_calls *calls_create(const struct generator_settings *settings,
                                      struct generator_results *results)
 {
-    struct generator_calls *calls = zeroed(1, sizeof(*calls));
+    struct generator_calls *calls = generator_zeroed(1, sizeof(*calls));
     calls->settings = *settings;
     calls->results = results;
     calls->messages = messages_create(settings);
@@ -117,8 +107,8 @@ struct generator_calls *calls_create(const struct generator_settings *settings,
     if (settings->mark != NULL)
         snprintf(calls->mark, sizeof(calls->mark), "\r\n%s:", settings->mark);
     calls->slot_count = slots_needed(settings);
-    calls->slots = zeroed(calls->slot_count, sizeof(*calls->slots));
-    calls->free_slots = zeroed(calls->slot_count, sizeof(*calls->free_slots));
+    calls->slots = generator_zeroed(calls->slot_count, sizeof(*calls->slots));
+    calls->free_slots = generator_zeroed(calls->slot_count, sizeof(*calls->free_slots));
     while (calls->free_count < calls->slot_count) {
         calls->free_slots[calls->free_count] = calls->slot_count - 1 - calls->free_count;
         calls->free_count++;
@@ -249,7 +239,7 @@ static void answered(struct generator_calls *calls, struct call *call, const cha
     char route[GENERATOR_MESSAGE];
     if (call->caller <= CALLER_PROCEEDING) {
         call->route_length = (uint16_t)messages_route_set(message, length, route);
-        call->route = zeroed(1, call->route_length + 1U);
+        call->route = generator_zeroed(1, call->route_length + 1U);
         memcpy(call->route, route, call->route_length);
         call->caller = CALLER_TALKING;
         send_request(calls, call, GENERATOR_ACK);
@@ -361,7 +351,7 @@ static void invited(struct generator_calls *calls, struct hop *hop, struct call 
     free(call->answer_head);
     call->hop = number;
     call->answer_head_length = (uint16_t)head_length;
-    call->answer_head = zeroed(1, call->answer_head_length);
+    call->answer_head = generator_zeroed(1, call->answer_head_length);
     memcpy(call->answer_head, head, call->answer_head_length);
     calls->results->invites++;
     if (calls->mark[0] != 0 && memmem(message, length, calls->mark, strlen(calls->mark)) != NULL)
@@ -512,13 +502,15 @@ static void close_hop(struct generator_calls *calls, unsigned number)
     }
 }
 
-void calls_set_mode(struct generator_calls *calls, unsigned callee, enum hop_mode mode,
+bool calls_set_mode(struct generator_calls *calls, unsigned callee, enum hop_mode mode,
                     unsigned value)
 {
+    if (callee > calls->settings.callees || (callee == 0 && mode != HOP_RESETS))
+        return false;
     if (callee == 0) {
-        for (unsigned i = 0; i < calls->settings.sockets && mode == HOP_RESETS; i++)
+        for (unsigned i = 0; i < calls->settings.sockets; i++)
             link_reset(calls->callers[i]);
-        return;
+        return true;
     }
     struct hop *hop = &calls->hops[callee - 1];
     if (mode == HOP_CLOSED && hop->link != NULL)
@@ -531,6 +523,7 @@ void calls_set_mode(struct generator_calls *calls, unsigned callee, enum hop_mod
         link_slow_down(hop->link, mode == HOP_SLOW ? value * (GENERATOR_SECOND / 1000) : 0);
     hop->mode = mode == HOP_RESETS ? HOP_ANSWERS : mode;
     hop->status = (int)value;
+    return true;
 }
 
 uint64_t calls_unsettled(const struct generator_calls *calls)

@@ -56,11 +56,7 @@ struct generator_link *link_open(const struct generator_settings *settings,
                                  const struct sockaddr_in *own, const struct sockaddr_in *to,
                                  bool called)
 {
-    struct generator_link *link = calloc(1, sizeof(*link));
-    if (link == NULL) {
-        perror("generator: memory");
-        exit(1);
-    }
+    struct generator_link *link = generator_zeroed(1, sizeof(*link));
     link->to = *to;
     if (settings->tcp || settings->tls) {
         link->stream = stream_open(settings, own, called ? NULL : to);

@@ -167,12 +167,8 @@ static void make_texts(struct generator_messages *messages, unsigned socket, uns
 struct generator_messages *messages_create(const struct generator_settings *settings)
 {
     struct generator_messages *messages =
-        calloc(1, sizeof(*messages) + (size_t)settings->sockets * settings->callees *
-                                          sizeof(messages->requests[0]));
-    if (messages == NULL) {
-        perror("generator: memory");
-        exit(1);
-    }
+        generator_zeroed(1, sizeof(*messages) + (size_t)settings->sockets * settings->callees *
+                                                    sizeof(messages->requests[0]));
     messages->settings = *settings;
     char host[INET_ADDRSTRLEN];
     inet_ntop(AF_INET, &settings->callee.sin_addr, host, sizeof(host));

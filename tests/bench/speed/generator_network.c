@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "generator.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,27 +27,20 @@ struct generator_network {
     uint64_t mask;
 };
 
-static void *must_have(void *memory)
-{
-    if (memory == NULL) {
-        perror("generator: memory");
-        exit(1);
-    }
-    return memory;
-}
+static uint64_t counts[NETWORK_LATE + 1];
 
 struct generator_network *network_create(const struct generator_settings *settings)
 {
     static uint64_t number = 0;
     if (settings->lost + settings->doubled + settings->late <= 0 && !settings->steer)
         return NULL;
-    struct generator_network *network = must_have(calloc(1, sizeof(*network)));
+    struct generator_network *network = generator_zeroed(1, sizeof(*network));
     network->lost = settings->lost / 100;
     network->doubled = settings->doubled / 100;
     network->late = settings->late / 100;
     network->random = UINT64_C(0x9e3779b97f4a7c15) * ++number;
     network->mask = ROOM - 1;
-    network->kept = must_have(calloc(ROOM, sizeof(*network->kept)));
+    network->kept = generator_zeroed(ROOM, sizeof(*network->kept));
     return network;
 }
 
@@ -57,7 +49,7 @@ void network_slow_down(struct generator_network *network, uint64_t delay)
     network->delay = delay;
 }
 
-enum network_fate network_draw(struct generator_network *network)
+static enum network_fate draw(struct generator_network *network)
 {
     network->random ^= network->random << 13;
     network->random ^= network->random >> 7;
@@ -73,10 +65,22 @@ enum network_fate network_draw(struct generator_network *network)
     return drawn - network->doubled < network->late ? NETWORK_LATE : NETWORK_PASSES;
 }
 
+enum network_fate network_draw(struct generator_network *network)
+{
+    enum network_fate fate = draw(network);
+    counts[fate]++;
+    return fate;
+}
+
+uint64_t network_count(enum network_fate fate)
+{
+    return counts[fate];
+}
+
 static void grow(struct generator_network *network)
 {
     uint64_t mask = network->mask * 2 + 1;
-    struct kept *kept = must_have(calloc(mask + 1, sizeof(*kept)));
+    struct kept *kept = generator_zeroed(mask + 1, sizeof(*kept));
     for (uint64_t i = network->head; i != network->tail; i++)
         kept[i & mask] = network->kept[i & network->mask];
     free(network->kept);
@@ -91,7 +95,7 @@ void network_keep(struct generator_network *network, const char *bytes, size_t l
     struct kept *kept = &network->kept[network->tail++ & network->mask];
     kept->due = now + (network->delay > 0 ? network->delay : LATE_NS);
     kept->length = length;
-    kept->bytes = must_have(malloc(length + 1));
+    kept->bytes = generator_zeroed(1, length + 1);
     memcpy(kept->bytes, bytes, length);
 }
 

@@ -14,23 +14,13 @@ struct generator_delays {
     uint64_t buckets[BUCKETS];
 };
 
-static struct generator_delays *delays_create(void)
-{
-    struct generator_delays *delays = calloc(1, sizeof(*delays));
-    if (delays == NULL) {
-        perror("generator: memory");
-        exit(1);
-    }
-    return delays;
-}
-
 void results_init(struct generator_results *results)
 {
     memset(results, 0, sizeof(*results));
-    results->to_trying = delays_create();
-    results->to_ringing = delays_create();
-    results->to_ringing_lately = delays_create();
-    results->to_refusal = delays_create();
+    results->to_trying = generator_zeroed(1, sizeof(struct generator_delays));
+    results->to_ringing = generator_zeroed(1, sizeof(struct generator_delays));
+    results->to_ringing_lately = generator_zeroed(1, sizeof(struct generator_delays));
+    results->to_refusal = generator_zeroed(1, sizeof(struct generator_delays));
 }
 
 static unsigned bucket_of(uint64_t ns)
@@ -121,6 +111,9 @@ void results_print(const struct generator_results *results)
         {"invites", results->invites},
         {"marked", results->marked},
         {"late", results->late},
+        {"datagrams_lost", network_count(NETWORK_LOST)},
+        {"datagrams_doubled", network_count(NETWORK_DOUBLED)},
+        {"datagrams_late", network_count(NETWORK_LATE)},
         {"concurrent_most", results->concurrent_most},
         {"completed_between", results->completed_between},
     };

@@ -25,10 +25,9 @@ static void obey(struct generator_steering *steering, struct generator_calls *ca
     unsigned value = 0;
     int read = sscanf(steering->line, "%15s %u %u", word, &callee, &value);
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (read >= 2 && strcmp(word, modes[i].word) == 0 && callee <= GENERATOR_CALLEES) {
-            calls_set_mode(calls, callee, modes[i].mode, value);
+        if (read >= 2 && strcmp(word, modes[i].word) == 0 &&
+            calls_set_mode(calls, callee, modes[i].mode, value))
             return;
-        }
     }
     if (strcmp(word, "mark") == 0) {
         results_mark(results, now);

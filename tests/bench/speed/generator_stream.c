@@ -74,11 +74,11 @@ static void release(struct connection *connection)
 static unsigned add(struct generator_stream *stream, int descriptor, bool accepted)
 {
     const int on = 1;
-    struct connection *connection = calloc(1, sizeof(*connection));
+    struct connection *connection = generator_zeroed(1, sizeof(*connection));
     unsigned place = 0;
     while (place < CONNECTIONS && stream->connections[place] != NULL)
         place++;
-    if (connection == NULL || place == CONNECTIONS)
+    if (place == CONNECTIONS)
         give_up("connections");
     connection->descriptor = descriptor;
     (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -135,9 +135,7 @@ static void connect_to(struct generator_stream *stream)
 struct generator_stream *stream_open(const struct generator_settings *settings,
                                      const struct sockaddr_in *own, const struct sockaddr_in *to)
 {
-    struct generator_stream *stream = calloc(1, sizeof(*stream));
-    if (stream == NULL)
-        give_up("memory");
+    struct generator_stream *stream = generator_zeroed(1, sizeof(*stream));
     stream->settings = settings;
     stream->ours = CONNECTIONS;
     stream->listener = -1;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "generator.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define T1_MS      UINT64_C(500)
@@ -31,24 +30,15 @@ struct generator_timers {
     struct queue queues[QUEUES];
 };
 
-static void *must_have(void *memory)
-{
-    if (memory == NULL) {
-        perror("generator: memory");
-        exit(1);
-    }
-    return memory;
-}
-
 struct generator_timers *timers_create(uint64_t ring_ms, uint64_t hold_ms)
 {
-    struct generator_timers *timers = must_have(calloc(1, sizeof(*timers)));
+    struct generator_timers *timers = generator_zeroed(1, sizeof(*timers));
     for (unsigned i = 0; i < QUEUES; i++) {
         struct queue *queue = &timers->queues[i];
         uint64_t ms = i == QUEUE_RING ? ring_ms : i == QUEUE_HOLD ? hold_ms : T1_MS << i;
         queue->interval = ms * (GENERATOR_SECOND / 1000);
         queue->mask = 4095;
-        queue->entries = must_have(calloc(queue->mask + 1, sizeof(struct entry)));
+        queue->entries = generator_zeroed(queue->mask + 1, sizeof(struct entry));
     }
     return timers;
 }
@@ -56,7 +46,7 @@ struct generator_timers *timers_create(uint64_t ring_ms, uint64_t hold_ms)
 static void grow(struct queue *queue)
 {
     uint64_t mask = queue->mask * 2 + 1;
-    struct entry *entries = must_have(calloc(mask + 1, sizeof(*entries)));
+    struct entry *entries = generator_zeroed(mask + 1, sizeof(*entries));
     for (uint64_t i = queue->head; i != queue->tail; i++)
         entries[i & mask] = queue->entries[i & queue->mask];
     free(queue->entries);

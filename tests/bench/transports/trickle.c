@@ -2,11 +2,11 @@
 /*
  * trickle: connections that send a byte a second each, and a place for them that is not Ringfence.
  *
- *   trickle send ADDRESS SOURCE COUNT BURST   from SOURCE, as "127.0.1.1" to "127.0.0.1:5060"
- *   trickle sink ADDRESS                      takes them and never reads
+ *   trickle send ADDRESS SOURCE COUNT   from SOURCE, as "127.0.1.1" to "127.0.0.1:5060"
+ *   trickle sink ADDRESS                takes them and never reads
  *
- * What they send begins an INVITE whose headers never end. BURST bytes go at a time, evenly over
- * the second. "ready COUNT" is printed once they stand, "sent BYTES" at the end (SIGTERM).
+ * What they send begins an INVITE whose headers never end. The bytes go one at a time, evenly
+ * over the second. "ready COUNT" is printed once they stand, "sent BYTES" at the end (SIGTERM).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -113,7 +113,7 @@ static void send_byte(int descriptor, uint64_t place)
         fail("send");
 }
 
-static void trickle(const char *place, const char *source, uint64_t count, uint64_t burst)
+static void trickle(const char *place, const char *source, uint64_t count)
 {
     const struct sockaddr_in to = read_address(place), from = read_address(source);
     for (uint64_t i = 0; i < count; i++)
@@ -123,8 +123,8 @@ static void trickle(const char *place, const char *source, uint64_t count, uint6
     be_modest();
     uint64_t sent = 0, begun_ns = now_ns();
     while (!stopped) {
-        for (uint64_t i = 0; i < burst; i++, sent++)
-            send_byte(connections[sent % count], sent / count);
+        send_byte(connections[sent % count], sent / count);
+        sent++;
         sleep_until(begun_ns + sent * SECOND_NS / count);
     }
     printf("sent %lu\n", (unsigned long)sent);
@@ -138,12 +138,11 @@ int main(int count, char **words)
         sink(words[2]);
         return 0;
     }
-    unsigned long held = count == 6 ? strtoul(words[4], NULL, 10) : 0;
-    unsigned long burst = count == 6 ? strtoul(words[5], NULL, 10) : 0;
-    if (held == 0 || held > COUNT_MOST || burst == 0 || strcmp(words[1], "send") != 0) {
-        fputs("usage: trickle send ADDRESS SOURCE COUNT BURST | trickle sink ADDRESS\n", stderr);
+    unsigned long held = count == 5 ? strtoul(words[4], NULL, 10) : 0;
+    if (held == 0 || held > COUNT_MOST || strcmp(words[1], "send") != 0) {
+        fputs("usage: trickle send ADDRESS SOURCE COUNT | trickle sink ADDRESS\n", stderr);
         return 2;
     }
-    trickle(words[2], words[3], held, burst);
+    trickle(words[2], words[3], held);
     return 0;
 }
