@@ -1,9 +1,7 @@
 """A ringfenced between callers, two next hops and others, and the calls of one fault through it."""
 
 import json
-import os
 import queue
-import signal
 import subprocess
 import threading
 import time
@@ -66,6 +64,12 @@ class Stage(subjects.Ringfence):
             check=False)
         return done.returncode, done.stdout.strip()
 
+    def must(self, *words):
+        """A command of which nothing but success is expected."""
+        status, text = self.cli(*words)
+        if status != 0:
+            raise Unable(f"ringfence {' '.join(words)}: exit status {status}: {text}")
+
     def generator(self, name, rate, *more):
         words = [subjects.tool("generator"), "--rate", f"{rate:g}", "--seconds", 3600, "--steer",
                  "--ring", RING_MS, "--hold", HOLD_MS, "--proxy", PROXY, *more]
@@ -82,16 +86,6 @@ class Stage(subjects.Ringfence):
     def flood(self, rate, caller, *more):
         return self.generator("flood", rate, "--listed", 0, "--drain", 2, "--caller",
                               f"{caller}:7000", "--callee", f"{FLOODED}:5080", *more)
-
-    def stop(self):
-        """The process that serves may be a successor of the one that was started."""
-        try:
-            serving = self.status()["pid"] if self.folder else None
-        except OSError:
-            serving = None
-        if serving is not None and serving != self.main.pid:
-            os.kill(serving, signal.SIGKILL)
-        super().stop()
 
 
 class Calls:
