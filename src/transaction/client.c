@@ -77,12 +77,18 @@ static void client_fire(struct rt_timer *timer, uint64_t now_us)
     client_release(client);
 }
 
+static int enter(struct txn_layer *layer, const struct txn_key *key, struct txn_client *client)
+{
+    if (txn_key_find(layer, key) != NULL)
+        return -EEXIST;
+    return hash_table_insert(layer->table, key->hash, client);
+}
+
 int txn_client_start(struct txn_layer *layer, const struct txn_client_start *start, uint64_t now_us,
                      struct txn_client **client)
 {
     struct txn_key key = txn_key_of_client(layer, start->branch, start->method);
-    if (txn_key_find(layer, &key) != NULL)
-        return -EEXIST;
+    hash_table_prefetch(layer->table, key.hash); /* comes while the request is copied */
     struct txn_client *made = pool_get(layer->clients);
     if (made == NULL)
         return ERROR_LIMIT;
@@ -92,8 +98,7 @@ int txn_client_start(struct txn_layer *layer, const struct txn_client_start *sta
     made->entry = txn_key_entry(&key, TXN_LIVE_CLIENT);
     rt_timer_init(&made->timer, client_fire);
     made->request = txn_message_keep(layer, start->listener, start->to, start->bytes);
-    int error =
-        made->request != NULL ? hash_table_insert(layer->table, key.hash, made) : ERROR_LIMIT;
+    int error = made->request != NULL ? enter(layer, &key, made) : ERROR_LIMIT;
     if (error != 0) {
         client_release(made);
         return error;
