@@ -279,7 +279,8 @@ install: all ## install below DESTDIR (PREFIX=/usr, SYSCONFDIR=/etc)
 	    install -D -m 644 $$page $(call install_to,$(PREFIX)/share/man)/man$${page##*.}/$${page##*/}; \
 	done
 
-deb: ## build the Debian package into $(BUILD)
+deb: ## install what is missing, build the Debian package into $(BUILD)
+	@scripts/install-deps --package
 	rm -rf $(BUILD)/deb
 	mkdir -p $(BUILD)/deb/ringfence-$(VERSION)
 	tar -c --exclude=./$(BUILD) --exclude=./build --exclude=./.git . \
