@@ -180,6 +180,18 @@ def wait_until(condition, seconds, what, every=0.02):
         time.sleep(every)
 
 
+def _idle_ticks(processor):
+    fields = _read("/proc/stat").split(f"cpu{processor} ")[1].split()
+    return int(fields[3]) + int(fields[4])
+
+
+def is_idle(processor, seconds=0.2):
+    """Whether nine tenths of the next `seconds` are idle there."""
+    before, begun = _idle_ticks(processor), time.monotonic()
+    time.sleep(seconds)
+    return (_idle_ticks(processor) - before) * TICK >= 0.9 * (time.monotonic() - begun) - TICK
+
+
 def _read(path):
     with open(path, encoding="ascii", errors="replace") as file:
         return file.read()

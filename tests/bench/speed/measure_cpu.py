@@ -6,7 +6,7 @@ import os
 from bench.lib import report
 
 from . import subjects
-from .rig import BRIEF, NORMAL_RATE, collect, say, steady
+from .rig import BRIEF, NORMAL_RATE, collect, say, settle, steady
 
 RATES = (NORMAL_RATE, 20000)
 READINGS = ("cpu_us", "user_us", "system_us", "redis_us", "to_ringing_us.p50", "to_ringing_us.p99",
@@ -28,6 +28,7 @@ def screened(bench):
             for name in bench.names:
                 if (name, rate) in dropped or (rate != NORMAL_RATE and name in BRIEF):
                     continue
+                settle()
                 result = steady(f"{bench.titled(name)}, {rate}/s", bench.subject(name), rate, 0.5,
                                 seconds)
                 if result["failed_share"] >= CARRIED:
@@ -46,6 +47,7 @@ def screened(bench):
 def blocked(bench, found, seconds):
     for name in bench.names:
         if subjects.ALL[name].screens and name not in BRIEF:
+            settle()
             result = steady(f"{bench.titled(name)}, blocked", bench.subject(name), NORMAL_RATE, 0.5,
                             seconds, listed=100)
             if result["failed_share"] < CARRIED:

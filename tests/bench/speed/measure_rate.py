@@ -3,7 +3,7 @@
 from bench.lib import report
 
 from . import load
-from .rig import BRIEF, DISTURBED, NORMAL_RATE, disturbance, note, say, steady
+from .rig import BRIEF, DISTURBED, NORMAL_RATE, disturbance, note, say, settle, steady
 
 GOOD = 0.001   # a rate is carried when fewer calls than this share fail
 SHARES = (0.2, 0.5, 0.8)
@@ -22,6 +22,7 @@ def is_generators_limit(result):
 
 
 def attempt(subject, rate, warm, seconds):
+    settle()
     result = load.run(subject, rate, warm, seconds)
     note(f"{subject.title}, {rate:.0f}/s", result)
     return carried(result), result
@@ -128,6 +129,7 @@ def delay(bench):
 
 def pair(bench, subject, bare, seconds, place):
     rate = place["rate"]
+    settle()
     if rate not in bare:
         bare[rate] = steady(f"no proxy, {rate:.0f}/s", bench.subject("direct"), rate, 0.5, 1)
     result = steady(f"{subject.title}, {rate:.0f}/s", subject, rate, 0.5, seconds)
@@ -172,6 +174,7 @@ def overload(bench):
         if not top:
             say(f"  {bench.titled(name)}: its highest rate is not known; measure it first")
             continue
+        settle()
         result = load.run(bench.subject(name), 2 * top, warm, seconds)
         note(f"{bench.titled(name)}, {2 * top}/s", result)
         bench.store.put({"offered": result["started_rate"], "completed": result["completed_rate"],

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 
-from bench.lib import report
+from bench.lib import machine, report
 from bench.lib.machine import say
 
 from . import load, subjects
@@ -124,6 +124,15 @@ def note(title, result):
     say(f"  {title:32} {result['started_rate']:7,.0f}/s  {result['cpu_us']:6.1f} us/call  "
         f"180 p50 {result['to_ringing_us'].get('p50', 0):7.0f} us  "
         f"failed {result['failed_share']:.3%}{mark}")
+
+
+def settle():
+    """Waits until what an earlier run has left to be repeated is over: the subjects share a
+    processor, and one that was overloaded goes on for seconds."""
+    for _ in range(100):
+        if machine.is_idle(subjects.PROXY):
+            return
+    say("  somebody keeps the subjects' processor busy")
 
 
 def steady(title, subject, rate, warm, seconds, **options):
