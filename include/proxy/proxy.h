@@ -71,7 +71,8 @@ struct proxy;
 int proxy_create(const struct proxy_parts *parts, const struct proxy_snapshot *snapshot,
                  struct proxy **proxy) MUST_CHECK;
 
-/* Between two messages; the old snapshot is not used any more on return. */
+/* Between two messages. The old snapshot is not looked at: while the worker slept it may have been
+ * freed. Calls that wait for Redis are decided now, by the new one. */
 void proxy_adopt(struct proxy *proxy, const struct proxy_snapshot *snapshot);
 
 /* wall minus monotonic time, in microseconds; set at start and once a second. */

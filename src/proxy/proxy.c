@@ -144,8 +144,8 @@ void proxy_destroy(struct proxy *proxy)
 
 void proxy_adopt(struct proxy *proxy, const struct proxy_snapshot *snapshot)
 {
-    proxy_invite_decide_parked(proxy, clock_monotonic_us());
     proxy->snapshot = *snapshot;
+    proxy_invite_decide_parked(proxy, clock_monotonic_us());
 }
 
 void proxy_set_wall_offset(struct proxy *proxy, int64_t offset_us)

@@ -308,8 +308,10 @@ def reload():
         wait_connected(daemon, "the daemon is connected")
         redis.freeze()
         caller = park(daemon, a)
+        another = park(daemon, a, headers=["User-Agent: another"])
         site.write("rules.yaml", RULES.replace("scanner", "another"))
         daemon.reload()
+        another.ack_refusal(another.expect(403))  # by the new rules
         goes_on(caller, b, 1, "a reload: a waiting call is decided with what is known")
         redis.thaw()
         equal(daemon.status()["reloads"], 1, "the reload is in force")
