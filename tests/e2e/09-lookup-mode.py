@@ -101,7 +101,7 @@ def answers():
         check(totals["verdicts_parked"] >= 8, "calls waited for their answer", totals)
         equal((totals["verdicts_degraded"], totals["verdicts_deadline"]), (0, 0),
               "and none in vain")
-        equal(daemon.status()["parked"], 0, "none waits now")
+        wait_for(lambda: daemon.status()["parked"] == 0, 5, "none waits now")
         daemon.stop()
 
 
@@ -176,7 +176,7 @@ def waiting_calls():
         redis.thaw()
         check(b.silent(0.2) is None, "nor when the answer comes after all")
         check(daemon.wait_quiet(3), "no transaction is left", daemon.status())
-        equal(daemon.status()["parked"], 0, "and no waiting call")
+        wait_for(lambda: daemon.status()["parked"] == 0, 5, "and no waiting call")
 
         redis.freeze()
         caller = park(daemon, a, "+8613911114444")
@@ -338,7 +338,7 @@ def load():
         check(totals["verdicts_degraded"] > 0, "some verdicts were degraded",
               totals["verdicts_degraded"])
         check(daemon.wait_quiet(6), "all tables are empty", daemon.status())
-        equal(daemon.status()["parked"], 0, "none waits")
+        wait_for(lambda: daemon.status()["parked"] == 0, 5, "none waits")
         daemon.stop()
 
 
