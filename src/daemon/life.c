@@ -20,7 +20,7 @@ static void drain_workers(struct daemon_service *service, bool draining)
         daemon_worker_drain(service->workers[i], draining);
 }
 
-static void begin_to_stop(struct daemon_service *service)
+void daemon_life_begin_stop(struct daemon_service *service)
 {
     uint64_t limit = service->snapshot->settings.drain_us;
     if (service->life.state == DAEMON_STOPPING)
@@ -41,13 +41,8 @@ void daemon_life_stop(struct daemon_service *service)
         return;
     }
     service->life.signalled = true;
-    begin_to_stop(service);
+    daemon_life_begin_stop(service);
     daemon_successor_stop(service);
-}
-
-void daemon_life_stop_with_successor(struct daemon_service *service)
-{
-    begin_to_stop(service);
 }
 
 /* Who only listens keeps nobody waiting. */

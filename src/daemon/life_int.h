@@ -44,8 +44,8 @@ struct daemon_life {
 void daemon_life_begin(struct daemon_service *service);
 /* A signal to end: drains first; the second one does not wait. */
 void daemon_life_stop(struct daemon_service *service);
-/* The process that took over was told to end: this one does too, once. */
-void daemon_life_stop_with_successor(struct daemon_service *service);
+/* Drains and ends, without a signal: the process that took over was told to. */
+void daemon_life_begin_stop(struct daemon_service *service);
 /* From housekeeping: feeds the watchdog, tells the service manager. False: it is time to end. */
 bool daemon_life_turn(struct daemon_service *service, uint64_t now_us) MUST_CHECK;
 /* Members of `status`. */

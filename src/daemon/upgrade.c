@@ -339,7 +339,7 @@ static void on_channel(void *argument, int channel, unsigned ready)
         begin_to_leave(upgrade);
     } else if (error == 0 && message.kind == UPGRADE_STOPPING && upgrade->state >= LEAVING) {
         upgrade->stopping = true;
-        daemon_life_stop_with_successor(upgrade->service);
+        daemon_life_begin_stop(upgrade->service);
     } else {
         rt_watch_destroy(upgrade->watch);
         upgrade->watch = NULL;

@@ -154,16 +154,18 @@ START_TEST(call_diverted_to_sips_goes_nowhere_but_by_tls)
 }
 END_TEST
 
+/* The target has no TLS, and the trunk says that this does. */
+static const char secured[] =
+    "listen: [{address: '127.0.91.1:5060'}]\n"
+    "trunks:\n"
+    "  - {name: a, sources: [192.0.2.0/24], area_code: '10'}\n"
+    "  - {name: b, sources: [198.51.100.0/24], targets: ['198.51.100.1:5060'],\n"
+    "     area_code: '10', sips: any}\n"
+    "routes: [{to: b}]\n";
+
 /* RFC 5630 section 5.3: whatever a call is diverted to, its Request-URI keeps its scheme. */
 START_TEST(diverted_call_is_not_downgraded_nor_upgraded)
 {
-    static const char secured[] =
-        "listen: [{address: '127.0.91.1:5060'}]\n"
-        "trunks:\n"
-        "  - {name: a, sources: [192.0.2.0/24], area_code: '10'}\n"
-        "  - {name: b, sources: [198.51.100.0/24], targets: ['198.51.100.1:5060'],\n"
-        "     area_code: '10', sips: any}\n"
-        "routes: [{to: b}]\n";
     static const struct {
         const char *site, *to, *uri, *got;
     } rows[] = {
@@ -213,13 +215,6 @@ END_TEST
 
 START_TEST(sips_goes_by_what_the_target_has_where_the_trunk_says_so)
 {
-    static const char secured[] =
-        "listen: [{address: '127.0.91.1:5060'}]\n"
-        "trunks:\n"
-        "  - {name: a, sources: [192.0.2.0/24], area_code: '10'}\n"
-        "  - {name: b, sources: [198.51.100.0/24], targets: ['198.51.100.1:5060'],\n"
-        "     area_code: '10', sips: any}\n"
-        "routes: [{to: b}]\n";
     struct bench b;
     bench_open(&b, secured, rules);
     bench_receive(&b, A, 0, fresh("INVITE", "sips:u@x.example", "1", ""));
